@@ -1,0 +1,310 @@
+"""Every setting with its type and default; `docs/configuration.md` explains them, and a test holds the two together.
+
+Validation here looks at one value at a time; what involves two sections is in `consistency`. Attribute docstrings
+become the descriptions of the exported JSON Schema.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from config.units import Duration, Share, Size, Timeout, wrong
+
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:/@+-]*$"
+
+
+def _checked_url(url: str) -> str:
+    """An http(s) URL without query, fragment or credentials; a slash at its end is dropped."""
+    remedy = "write it like https://api.openai.com/v1"
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise wrong("is not a URL", remedy) from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+        raise wrong("is not an http or https URL", remedy)
+    if "@" in parts.netloc:
+        raise wrong("carries credentials", "put the key into a variable and name it in api_key_env")
+    if "?" in url or "#" in url:
+        raise wrong("carries a query or fragment", remedy)
+    if any(character.isspace() or not character.isprintable() for character in url):
+        raise wrong("contains spaces or control characters", remedy)
+    return url.rstrip("/")
+
+
+def _checked_store_url(url: str) -> str:
+    """A database URL of a kind the store knows."""
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme not in ("sqlite", "postgresql", "postgresql+psycopg"):
+        remedy = "write sqlite:///understudy.db or postgresql://user:password@host:5432/database"
+        raise wrong("is not a database URL this store knows", remedy)
+    if scheme == "sqlite" and (not rest.startswith("/") or rest in ("/", "/:memory:")):
+        raise wrong("names no database file", "write sqlite:///understudy.db or sqlite:////absolute/path.db")
+    if scheme != "sqlite":
+        _check_server(url)
+    return url
+
+
+def _check_server(url: str) -> None:
+    remedy = "write postgresql://user:password@host:5432/database"
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise wrong("has no valid host and port", remedy) from None
+    if not parts.path.strip("/"):
+        raise wrong("names no database", remedy)
+
+
+def _checked_header(name: str) -> str:
+    if not name or any(not (c.isascii() and (c.isalnum() or c in "!#$%&'*+-.^_`|~")) for c in name):
+        raise wrong("is not a header name", "use letters, digits and hyphens")
+    return name.lower()
+
+
+def _checked_header_value(value: str) -> str:
+    if any(c in "\r\n\0" for c in value) or not value.isascii():
+        raise wrong("is not a header value", "use one line of ASCII text")
+    return value
+
+
+def _printable(name: str) -> str:
+    if not name.strip() or not name.isascii() or not name.isprintable() or name != name.strip():
+        raise wrong("cannot be a name", "use printable ASCII: it is shown in the x-understudy-rule header")
+    return name
+
+
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=128)]
+RuleName = Annotated[str, AfterValidator(_printable), StringConstraints(max_length=128)]
+BaseUrl = Annotated[str, AfterValidator(_checked_url)]
+StoreUrl = Annotated[str, AfterValidator(_checked_store_url)]
+HeaderName = Annotated[str, AfterValidator(_checked_header)]
+HeaderValue = Annotated[str, AfterValidator(_checked_header_value)]
+EnvironmentName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Fallback = Literal["upstream", "none"]
+
+
+class Section(BaseModel):
+    """A part of the file: frozen, and a key it does not know is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Server(Section):
+    """Where the proxy listens, and how much of a call it holds in memory."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on; wider than loopback needs auth.mode keys."""
+    port: int = Field(default=8400, ge=0, le=65535)
+    """Port to listen on; 0 takes a free one."""
+    workers: int = Field(default=1, ge=1, le=256)
+    """Worker processes."""
+    drain: Duration = 30.0
+    """How long a stopping worker waits for calls in flight."""
+    capture_limit: Size = 8 * 2**20
+    """Bytes of a body that the journal keeps, in each direction."""
+    buffer_limit: Size = 32 * 2**20
+    """Larger request bodies are not parsed: they stream upstream."""
+    transport: Literal["lean", "aiohttp"] = "lean"
+    """The HTTP client of the data path."""
+
+
+class Auth(Section):
+    """Who may call."""
+
+    mode: Literal["passthrough", "keys"] = "passthrough"
+    """`passthrough`: the agent's own key goes upstream. `keys`: agents hold proxy keys."""
+
+
+class Timeouts(Section):
+    """Limits on one attempt; null waits for ever."""
+
+    connect: Timeout | None = 5.0
+    """Until a connection stands."""
+    first_byte: Timeout | None = 600.0
+    """From the request being sent until the response head."""
+    idle: Timeout | None = 300.0
+    """Between two chunks of the answer."""
+    total: Timeout | None = None
+    """From start to end."""
+
+
+class EngineTimeouts(Timeouts):
+    """Limits on one attempt at an engine: shorter than an upstream's, because the upstream is still to be asked."""
+
+    connect: Timeout | None = 1.0
+    first_byte: Timeout | None = 60.0
+    idle: Timeout | None = 30.0
+
+
+class Retries(Section):
+    """Further tries before the first byte has reached the agent."""
+
+    attempts: int = Field(default=1, ge=0, le=10)
+    """Extra tries after the first."""
+    budget: Duration = 10.0
+    """Time that all tries may take before no other is started."""
+    statuses: tuple[Annotated[int, Field(ge=400, le=599)], ...] = (502, 503, 504)
+    """Response statuses that are tried again."""
+
+
+class Upstream(Section):
+    """An LLM API that agents would have called."""
+
+    base_url: BaseUrl
+    """Where `/v1` of this API is, such as https://api.openai.com/v1."""
+    api_key_env: EnvironmentName | None = None
+    """Variable holding the key that replaces the agent's in auth mode keys; unused in passthrough."""
+    models: tuple[str, ...] = ("*",)
+    """Globs of the models this upstream serves; the first upstream that matches is asked."""
+    stream_usage: Literal["auto", "off"] = "auto"
+    """Whether streams are asked for their token usage where the agent did not ask."""
+    timeouts: Timeouts = Timeouts()
+    """Limits on one attempt."""
+    retries: Retries = Retries()
+    """Further tries."""
+    headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict)
+    """Headers added to every request."""
+
+
+class Engine(Section):
+    """A server of small models that speaks the OpenAI protocol."""
+
+    kind: Literal["heads", "vllm"]
+    """`vllm`: generative models. `heads`: the embedded server of classification heads."""
+    base_url: BaseUrl | None = None
+    """Where its `/v1` is; a heads engine may leave it out."""
+    api_key_env: EnvironmentName | None = None
+    """Variable holding the engine's key."""
+    timeouts: EngineTimeouts = EngineTimeouts()
+    """Limits on one attempt."""
+
+    @model_validator(mode="after")
+    def _vllm_has_an_address(self) -> Engine:
+        if self.kind == "vllm" and self.base_url is None:
+            raise wrong("has kind vllm and no base_url", "add base_url: http://127.0.0.1:8000/v1")
+        return self
+
+
+class SlmPrice(Section):
+    """Dollars per million tokens of a small model."""
+
+    input: Price = 0.0
+    """Prompt tokens."""
+    output: Price = 0.0
+    """Generated tokens."""
+
+
+class Slm(Section):
+    """A small model named by hand."""
+
+    engine: str
+    """The engine that serves it."""
+    model: str = Field(min_length=1)
+    """Its name there."""
+    context: int | None = Field(default=None, ge=1)
+    """Tokens it can read and write together; longer calls go upstream. null does not check."""
+    images: bool = False
+    """Whether it reads images."""
+    timeout: Timeout | None = None
+    """Time it may take before the upstream is asked; null leaves it to the engine's timeouts."""
+    price: SlmPrice | None = None
+    """What it costs; null counts it as free."""
+
+
+class ModelPrice(Section):
+    """Dollars per million tokens of an upstream's model."""
+
+    input: Price
+    """Prompt tokens."""
+    cached_input: Price | None = None
+    """Prompt tokens read from the provider's cache; null takes the price of input."""
+    output: Price
+    """Generated tokens."""
+
+
+class Store(Section):
+    """The database that the journal is shipped to."""
+
+    url: StoreUrl = "sqlite:///understudy.db"
+    """sqlite:///file or postgresql://user:password@host/database."""
+    retain: Duration | None = 30 * 86400.0
+    """Age at which calls are deleted; null keeps them."""
+    content: bool = True
+    """Whether requests and responses are stored, or only what was counted."""
+
+
+class Defaults(Section):
+    """What holds where no rule says otherwise."""
+
+    route: str = "auto"
+    """auto, upstream or the name of a small model."""
+    min_agreement: Share = 0.95
+    """Agreement with the LLM that an understudy must reach."""
+    confidence: Annotated[Share, Field(lt=1)] = 0.95
+    """Confidence with which that must be shown."""
+    audit: Share = 0.02
+    """Share of replaced calls that also go to the LLM."""
+    fallback: Fallback = "upstream"
+    """Whether the upstream is asked when an understudy fails."""
+    timeout: Timeout | None = None
+    """Time an understudy may take; null takes the small model's."""
+
+
+class Rule(Section):
+    """One rule: which calls, and where they go. What it leaves out is taken from defaults."""
+
+    name: RuleName
+    """Shown in headers, records and statistics."""
+    when: dict[str, Any] = Field(default_factory=dict)
+    """Conditions that must all hold; none at all holds for every call."""
+    route: str | None = None
+    """auto, upstream or the name of a small model."""
+    share: Share = 1.0
+    """Share of sessions that the rule replaces; the others go upstream."""
+    timeout: Timeout | None = None
+    """Time the understudy may take."""
+    min_agreement: Share | None = None
+    """Agreement with the LLM that an understudy must reach."""
+    confidence: Annotated[Share, Field(lt=1)] | None = None
+    """Confidence with which that must be shown."""
+    audit: Share | None = None
+    """Share of replaced calls that also go to the LLM."""
+    fallback: Fallback | None = None
+    """Whether the upstream is asked when the understudy fails."""
+
+
+def _openai() -> dict[str, Upstream]:
+    return {"openai": Upstream(base_url="https://api.openai.com/v1", api_key_env="OPENAI_API_KEY")}
+
+
+class Settings(Section):
+    """The whole file."""
+
+    version: Literal[1] = 1
+    """Version of this format."""
+    server: Server = Server()
+    """Where the proxy listens."""
+    auth: Auth = Auth()
+    """Who may call."""
+    upstreams: dict[Name, Upstream] = Field(default_factory=_openai, min_length=1)
+    """The LLM APIs, in order."""
+    engines: dict[Name, Engine] = Field(default_factory=dict)
+    """Servers of small models."""
+    slms: dict[Name, Slm] = Field(default_factory=dict)
+    """Small models named by hand."""
+    store: Store = Store()
+    """The database."""
+    state_dir: Path = Path(".understudy")
+    """Folder of the journal and the key file."""
+    prices: dict[str, ModelPrice] = Field(default_factory=dict)
+    """What upstream models cost."""
+    defaults: Defaults = Defaults()
+    """What holds where no rule says otherwise."""
+    rules: tuple[Rule, ...] = ()
+    """Rules in order; the first that matches decides."""
