@@ -1,5 +1,11 @@
 """The decision: which model answers this call. Pure: values in, a Decision out; no I/O, no framework, no clock.
 
-`query` reads a request once; `rules` matches the owner's YAML rules, first match wins; `limits` holds the hard rules
-(what an engine cannot do goes upstream); `decide` puts them together. Unknown always goes upstream.
+    Query ── Reading (a lazy view, each field read once)
+               ├── When: the conditions of the owner's rules, cheapest first; the first rule that matches decides
+               ├── limits: what an understudy cannot answer goes upstream
+               ├── share: a stable share of sessions
+               └── Learned: proposals of the learned router, where the route is auto
+    RuleRouter puts them together; explain tells how it came to a decision.
+
+Unknown always goes upstream.
 """

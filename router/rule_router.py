@@ -1,0 +1,144 @@
+"""The router over the owner's rules: first match wins, the hard limits hold always, unknown goes upstream."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from router.decision import Decision, Query
+from router.learned import Learned
+from router.limits import call_limit, slm_limit
+from router.read import Reading
+from router.rule import AUTO, UPSTREAM, Rule, Slm
+from router.share import position
+
+ROUTE_HEADER = "x-understudy-route"
+
+_OPTED_OUT = Decision(route="upstream", reason="the agent asked for the upstream")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What became of one rule when a call was explained."""
+
+    rule: str
+    matched: bool
+    key: str = ""
+    """The first condition that did not hold; empty when all did."""
+    expected: str = ""
+    found: str = ""
+    """What the call has there: content of the call, for its owner's eyes only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A decision and how it came about."""
+
+    decision: Decision
+    checks: tuple[Check, ...]
+    """The rules in order, up to and including the one that matched."""
+    sentence: str
+
+
+class RuleRouter:
+    """Decides by rules; a Router.
+
+    `defaults` is the rule that takes what no other matched. Raises ValueError for a rule whose route names no Slm."""
+
+    def __init__(
+        self,
+        rules: Sequence[Rule],
+        defaults: Rule,
+        slms: Mapping[str, Slm] | None = None,
+        learned: Learned | None = None,
+    ) -> None:
+        self.rules = tuple(rules)
+        self.defaults = defaults
+        self.slms = MappingProxyType(dict(slms or {}))
+        self.learned = learned
+        for rule in (*self.rules, defaults):
+            if rule.route not in (AUTO, UPSTREAM) and rule.route not in self.slms:
+                raise ValueError(
+                    f"rule {rule.name!r} routes to {rule.route!r}, which is no known small model"
+                )
+
+    def decide(self, query: Query) -> Decision:
+        """Where a call goes; never raises for anything a client can send."""
+        if _opted_out(query):
+            return _OPTED_OUT
+        reading = Reading(query, self.learned)
+        return self._apply(self._match(reading), reading)
+
+    def explain(self, query: Query) -> Explanation:
+        """The decision on a call with each rule that was looked at."""
+        decision = self.decide(query)
+        checks = () if _opted_out(query) else tuple(self._checks(Reading(query, self.learned)))
+        return Explanation(decision, checks, _sentence(decision))
+
+    def _match(self, reading: Reading) -> Rule:
+        for rule in self.rules:
+            if rule.when.matches(reading):
+                return rule
+        return self.defaults
+
+    def _checks(self, reading: Reading) -> list[Check]:
+        checks: list[Check] = []
+        for rule in (*self.rules, self.defaults):
+            failing = rule.when.failing(reading)
+            if failing is None:
+                return [*checks, Check(rule.name, matched=True)]
+            checks.append(Check(rule.name, False, failing.key, failing.expected, failing.show(reading)))
+        return checks
+
+    def _apply(self, rule: Rule, reading: Reading) -> Decision:
+        if rule.route == UPSTREAM:
+            return _upstream("the rule sends it upstream", rule, reading)
+        if limit := call_limit(reading):
+            return _upstream(limit, rule, reading)
+        if rule.route == AUTO:
+            return self._automatic(rule, reading)
+        return _replace(rule, reading, self.slms[rule.route], "the rule names this small model")
+
+    def _automatic(self, rule: Rule, reading: Reading) -> Decision:
+        proposal = reading.proposal
+        if proposal is None or not proposal.understudy:
+            return _upstream("no understudy is certified for this call", rule, reading)
+        if proposal.agreement < rule.min_agreement or proposal.confidence < rule.confidence:
+            return _upstream("its understudy is certified for less than the rule asks", rule, reading)
+        slm = self.slms.get(proposal.understudy) or Slm(proposal.understudy)
+        return _replace(rule, reading, slm, "its understudy is certified", proposal.confidence)
+
+
+def _opted_out(query: Query) -> bool:
+    return query.headers.get(ROUTE_HEADER, "").strip().lower() == UPSTREAM
+
+
+def _upstream(reason: str, rule: Rule, reading: Reading) -> Decision:
+    return Decision(route="upstream", reason=reason, rule=rule.name, task=reading.task)
+
+
+def _replace(
+    rule: Rule, reading: Reading, slm: Slm, reason: str, confidence: float | None = None
+) -> Decision:
+    if limit := slm_limit(reading, slm):
+        return _upstream(limit, rule, reading)
+    if rule.share < 1 and position(reading, rule.name) >= rule.share:
+        return _upstream("its session is outside the rule's share", rule, reading)
+    return Decision(
+        route="slm",
+        reason=reason,
+        rule=rule.name,
+        understudy=slm.name,
+        task=reading.task,
+        confidence=confidence,
+        timeout=slm.timeout if rule.timeout is None else rule.timeout,
+        fallback=rule.fallback,
+        audit=rule.audit,
+    )
+
+
+def _sentence(decision: Decision) -> str:
+    target = f"the small model {decision.understudy!r}" if decision.route == "slm" else "the upstream"
+    by = f"by rule {decision.rule!r}" if decision.rule else "before any rule"
+    return f"This call goes to {target}, {by}: {decision.reason}."

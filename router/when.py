@@ -1,0 +1,221 @@
+"""Conditions on a call, compiled from the plain values of a rule's `when`.
+
+A condition is a key, what the owner expects of it, and a test. A rule's conditions are tested cheapest first, so that
+a rule about the model never pays for reading the system prompt.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Final
+
+from router.patterns import Pattern, PatternError, pattern
+from router.read import Reading
+
+Test = Callable[[Reading], bool]
+Show = Callable[[Reading], str]
+
+_TEXTS: Final[Mapping[str, tuple[int, Callable[[Reading], str]]]] = {
+    "endpoint": (0, lambda reading: reading.endpoint),
+    "model": (1, lambda reading: reading.model),
+    "key": (0, lambda reading: reading.key),
+    "response_format": (2, lambda reading: reading.response_format),
+    "task": (3, lambda reading: reading.task),
+    "system": (5, lambda reading: reading.system),
+    "user": (6, lambda reading: reading.user),
+}
+"""Keys that match a text, with their cost: a rank, not a time."""
+
+_FLAGS: Final[Mapping[str, tuple[int, Callable[[Reading], bool]]]] = {
+    "stream": (1, lambda reading: reading.stream),
+    "images": (7, lambda reading: reading.images),
+}
+
+KEYS: Final = (*_TEXTS, "tools", "tokens", *_FLAGS)
+"""The plain keys of `when`; `header.NAME` and `metadata.NAME` come beside them."""
+
+_PREFIXES: Final = ("header.", "metadata.")
+_COMPARISONS: Final[Mapping[str, Callable[[int, int], bool]]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "=": operator.eq,
+    "": operator.eq,
+}
+_TOKENS: Final = re.compile(r"\s*(<=|>=|<|>|=|)\s*(\d{1,12})\s*")
+_RANGE: Final = re.compile(r"\s*(\d{1,12})\s*\.\.\s*(\d{1,12})\s*")
+
+
+class WhenError(PatternError):
+    """A condition that cannot be compiled; `key` names it, `index` its place in a list of alternatives."""
+
+    def __init__(self, key: str, message: str, remedy: str = "", *, index: int | None = None) -> None:
+        super().__init__(message, remedy)
+        self.key = key
+        self.index = index
+
+    @property
+    def unknown_key(self) -> bool:
+        """Whether the key itself is the mistake, not its value."""
+        return not known(self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One key of `when` and what it must be."""
+
+    key: str
+    expected: str
+    """As the owner wrote it."""
+    cost: int
+    holds: Test
+    show: Show
+    """What the call has there, for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """Conditions that must all hold, cheapest first; none at all holds for every call."""
+
+    conditions: tuple[Condition, ...] = ()
+
+    def matches(self, reading: Reading) -> bool:
+        """Whether all conditions hold."""
+        for condition in self.conditions:  # noqa: SIM110  a generator would cost more than most conditions
+            if not condition.holds(reading):
+                return False
+        return True
+
+    def failing(self, reading: Reading) -> Condition | None:
+        """The first condition that does not hold."""
+        return next((condition for condition in self.conditions if not condition.holds(reading)), None)
+
+
+def when(values: Mapping[str, object]) -> When:
+    """Compile the plain values of a rule's `when`; raises WhenError for the first that is wrong."""
+    return When(tuple(sorted((condition(*item) for item in values.items()), key=lambda made: made.cost)))
+
+
+def known(key: str) -> bool:
+    """Whether `when` knows the key."""
+    return key in KEYS or any(key.startswith(prefix) and len(key) > len(prefix) for prefix in _PREFIXES)
+
+
+def condition(key: str, value: object) -> Condition:
+    """Compile one condition; raises WhenError."""
+    if key in _TEXTS:
+        cost, read = _TEXTS[key]
+        return _text(key, value, cost, read)
+    if key in _FLAGS:
+        return _flag(key, value)
+    if key == "tools":
+        return _tools(value)
+    if key == "tokens":
+        return _tokens(value)
+    if key.startswith("header.") and known(key):
+        name = key.removeprefix("header.").lower()
+        return _text(key, value, 0, lambda reading: reading.header(name))
+    if key.startswith("metadata.") and known(key):
+        name = key.removeprefix("metadata.")
+        return _text(key, value, 1, lambda reading: reading.metadata(name))
+    raise WhenError(key, "is not a key of when", _nearest(key))
+
+
+def _nearest(key: str) -> str:
+    close = get_close_matches(key, [*KEYS, "header", "metadata"], n=1)
+    if not close or key in ("header", "metadata"):
+        return f"the keys are {', '.join(KEYS)}, header.NAME and metadata.NAME"
+    return f"did you mean {close[0]!r}?"
+
+
+def _text(key: str, value: object, cost: int, read: Callable[[Reading], str]) -> Condition:
+    test = _any_of(_patterns(key, value))
+    return Condition(key, _written(value), cost, lambda reading: test(read(reading)), read)
+
+
+def _tools(value: object) -> Condition:
+    test = _any_of(_patterns("tools", value))
+    return Condition(
+        "tools",
+        _written(value),
+        4,
+        lambda reading: any(map(test, reading.tools)),
+        lambda reading: ", ".join(reading.tools),
+    )
+
+
+def _flag(key: str, value: object) -> Condition:
+    cost, read = _FLAGS[key]
+    if not isinstance(value, bool):
+        raise WhenError(key, "is neither true nor false", "write true or false without quotes")
+    return Condition(
+        key,
+        _written(value),
+        cost,
+        lambda reading: read(reading) is value,
+        lambda reading: _written(read(reading)),
+    )
+
+
+def _tokens(value: object) -> Condition:
+    test = _token_test(str(value)) if isinstance(value, str | int) and not isinstance(value, bool) else None
+    if test is None:
+        raise WhenError(
+            "tokens", "is not a number of tokens", "write it like '<4000', '>=100' or '100..4000'"
+        )
+    checked = test
+    return Condition(
+        "tokens",
+        _written(value),
+        0,
+        lambda reading: checked(reading.tokens),
+        lambda reading: f"about {reading.tokens}",
+    )
+
+
+def _token_test(written: str) -> Callable[[int], bool] | None:
+    if found := _TOKENS.fullmatch(written):
+        compare, limit = _COMPARISONS[found[1]], int(found[2])
+        return lambda tokens: compare(tokens, limit)
+    if found := _RANGE.fullmatch(written):
+        low, high = int(found[1]), int(found[2])
+        return (lambda tokens: low <= tokens <= high) if low <= high else None
+    return None
+
+
+def _patterns(key: str, value: object) -> tuple[Pattern, ...]:
+    """The alternatives that a value lists; a single text is a list of one."""
+    if isinstance(value, str):
+        return (_pattern(key, value, None),)
+    if not isinstance(value, Sequence) or isinstance(value, bytes) or not value:
+        raise WhenError(key, "is not a pattern", "write a glob, a /regex/, or a list of them")
+    return tuple(_pattern(key, alternative, index) for index, alternative in enumerate(value))
+
+
+def _pattern(key: str, source: object, index: int | None) -> Pattern:
+    if not isinstance(source, str):
+        raise WhenError(key, "is not a pattern", "put it into quotes", index=index)
+    try:
+        return pattern(source)
+    except PatternError as error:
+        raise WhenError(key, error.message, error.remedy, index=index) from None
+
+
+def _any_of(patterns: Sequence[Pattern]) -> Callable[[str], bool]:
+    tests = tuple(alternative.matches for alternative in patterns)
+    if len(tests) == 1:
+        return tests[0]
+    return lambda text: any(test(text) for test in tests)
+
+
+def _written(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list | tuple):
+        return " or ".join(_written(member) for member in value)
+    return str(value)
