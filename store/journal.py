@@ -1,0 +1,266 @@
+"""The journal: where a worker leaves a finished call before the agent sees the last byte of its answer.
+
+One process writes one segment at a time and holds a lock on it, so that the shipper can tell a live writer from a dead
+one. A segment is made under a temporary name, locked, given its header and only then renamed: whoever sees it sees it
+locked. Without fsync (the default) a record survives the death of every process, but not that of the machine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Literal
+
+from store.errors import JournalError
+from store.keyring import KeyRing
+from store.record import Record, encode
+from store.segment import HEADER_BYTES, SUFFIX, SegmentCipher, new_header
+
+log = logging.getLogger(__name__)
+
+FRESH_SUFFIX: Final = ".new"
+_QUIET_SECONDS: Final = 5.0
+"""At most one line about lost records in this time; the line says how many there were."""
+
+
+class Journal:
+    """Appends records to encrypted segments in a directory.
+
+    Made, used and closed by one thread of one process; any number of processes may share the directory.
+    `segment_bytes` and `segment_seconds` bound a segment; `on_fault` hears of every record that could not be kept.
+    Raises JournalError when the directory cannot be used.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        ring: KeyRing,
+        *,
+        segment_bytes: int = 64 << 20,
+        segment_seconds: float = 60.0,
+        fsync: Literal["never", "always"] = "never",
+        on_fault: Callable[[Exception], None] | None = None,
+    ) -> None:
+        self.directory = directory
+        self.lost = 0
+        """Records that could not be written since the start."""
+        self.last_error: Exception | None = None
+        self._ring = ring
+        self._segment_bytes = segment_bytes
+        self._segment_us = int(segment_seconds * 1e6)
+        self._fsync = fsync == "always"
+        self._on_fault = on_fault
+        self._active: _Active | None = None
+        self._named_us = 0
+        self._faults = _FaultLog(directory)
+        _check(directory)
+
+    def append(self, record: Record) -> bool:
+        """Write a record; returns whether it is kept. Never raises: a loss is counted, logged and told to `on_fault`."""
+        try:
+            self._append(encode(record))
+        except Exception as error:  # noqa: BLE001  the agent is served whatever the disk says
+            self._lose(error)
+            return False
+        self._faults.clear()
+        return True
+
+    def roll(self) -> None:
+        """Finish the active segment if it is old enough, so that an idle worker's segment can be deleted too."""
+        if self._active is not None and _now_us() - self._active.opened_us >= self._segment_us:
+            self.close()
+
+    def close(self) -> None:
+        """Finish the active segment; a later append starts another."""
+        active, self._active = self._active, None
+        if active is not None:
+            active.close()
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _append(self, plain: bytes) -> None:
+        now_us = _now_us()
+        active = self._active
+        if active is not None and self._is_full(active, now_us):
+            self.close()
+            active = None
+        if active is None:
+            active = self._active = self._open(now_us)
+        try:
+            active.write(plain, now_us)
+            if self._fsync:
+                os.fsync(active.fd)
+        except OSError:
+            self._abandon(active)
+            raise
+
+    def _is_full(self, active: _Active, now_us: int) -> bool:
+        return active.size >= self._segment_bytes or now_us - active.opened_us >= self._segment_us
+
+    def _abandon(self, active: _Active) -> None:
+        """Leave a segment after a failed write.
+
+        The half-written frame is cut off. Nothing more is written here: the next frame would have to reuse its nonce.
+        """
+        self._active = None
+        active.cut()
+        active.close()
+
+    def _open(self, now_us: int) -> _Active:
+        """Start a segment; the names of one journal rise even when the clock is set back."""
+        self._ring.refresh()
+        self._named_us = max(now_us, self._named_us + 1)
+        name = f"{self._named_us:016d}-{os.getpid()}-{os.urandom(8).hex()}{SUFFIX}"
+        return _Active.create(self.directory / name, self._ring, now_us, durable=self._fsync)
+
+    def _lose(self, error: Exception) -> None:
+        self.lost += 1
+        self.last_error = error
+        self._faults.note(error)
+        if self._on_fault is not None:
+            try:
+                self._on_fault(error)
+            except Exception as second:  # noqa: BLE001  a listener's fault must not reach the agent either
+                self._faults.note(second)
+
+
+class _Active:
+    """The segment being written, and the lock on it."""
+
+    __slots__ = ("_cipher", "_counter", "_path", "fd", "opened_us", "size")
+
+    def __init__(self, path: Path, fd: int, cipher: SegmentCipher, opened_us: int) -> None:
+        self.fd = fd
+        self.size = HEADER_BYTES
+        self.opened_us = opened_us
+        self._path = path
+        self._cipher = cipher
+        self._counter = 0
+
+    @classmethod
+    def create(cls, path: Path, ring: KeyRing, now_us: int, *, durable: bool) -> _Active:
+        """Make, lock and name a segment; leaves nothing behind when that fails."""
+        header, cipher = new_header(ring.active, path.name)
+        fresh = path.with_name(path.name + FRESH_SUFFIX)
+        fd = os.open(fresh, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _write_all(fd, [header])
+            fresh.rename(path)
+            if durable:
+                _sync(fd, path.parent)
+        except OSError:
+            os.close(fd)
+            fresh.unlink(missing_ok=True)
+            raise
+        return cls(path, fd, cipher, now_us)
+
+    def write(self, plain: bytes, now_us: int) -> None:
+        """Append one frame with one system call."""
+        head, body = self._cipher.seal(plain, self._counter, now_us)
+        _write_all(self.fd, [head, body])
+        self._counter += 1
+        self.size += len(head) + len(body)
+
+    def cut(self) -> None:
+        """Remove what stands behind the last whole frame, or the file if it has none.
+
+        A reader would skip it as well; but a full disk should not fill up with empty segments.
+        """
+        with contextlib.suppress(OSError):
+            if self._counter == 0:
+                self._path.unlink()
+            os.ftruncate(self.fd, self.size)
+
+    def close(self) -> None:
+        """Close the file, which also frees the lock."""
+        with contextlib.suppress(OSError):
+            os.close(self.fd)
+
+
+class _FaultLog:
+    """Says that records are being lost, loudly but not for each of them."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._unsaid = 0
+        self._said_at = -_QUIET_SECONDS
+        self._failing = False
+
+    def note(self, error: Exception) -> None:
+        """Count a fault and say so, unless that was said a moment ago."""
+        self._unsaid += 1
+        self._failing = True
+        if time.monotonic() - self._said_at < _QUIET_SECONDS:
+            return
+        self._said_at = time.monotonic()
+        log.error(
+            "journal %s: %d record(s) LOST, agents are still served: %s",
+            self._directory,
+            self._unsaid,
+            _reason(error),
+        )
+        self._unsaid = 0
+
+    def clear(self) -> None:
+        """Say that writing works again, if it had not."""
+        if self._failing:
+            log.warning("journal %s: writing again (%d more lost before)", self._directory, self._unsaid)
+            self._failing = False
+            self._unsaid = 0
+
+
+def _reason(error: Exception) -> str:
+    """Name an error without its message, which may quote a record, unless it is the system's."""
+    return f"{type(error).__name__}: {error.strerror}" if isinstance(error, OSError) else type(error).__name__
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000
+
+
+def _write_all(fd: int, parts: list[bytes]) -> None:
+    """Write the parts in one call; goes on after a short write until done or refused."""
+    done = os.writev(fd, parts)
+    rest = memoryview(b"".join(parts))[done:] if done < sum(map(len, parts)) else None
+    while rest:
+        rest = rest[os.write(fd, rest) :]
+
+
+def _sync(fd: int, directory: Path) -> None:
+    os.fsync(fd)
+    directory_fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory_fd)
+    finally:
+        os.close(directory_fd)
+
+
+def _check(directory: Path) -> None:
+    """Make the directory if need be, and prove that files can be made and locked in it."""
+    probe = directory / f".probe-{os.getpid()}-{os.urandom(4).hex()}"
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fd = os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        finally:
+            os.close(fd)
+            probe.unlink()
+    except OSError as error:
+        raise JournalError(
+            f"cannot write the journal in {str(directory)!r}: {error.strerror}; "
+            "give a directory on a local disk that this user may write"
+        ) from error
