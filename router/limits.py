@@ -124,6 +124,8 @@ def _prompt(reading: Reading) -> str:
 
 
 def _media(reading: Reading) -> str:
+    if not (reading.has_parts or reading.body.get("modalities")):
+        return ""
     if shape.has_audio(reading.endpoint, reading.body):
         return "the call holds audio"
     if shape.has_files(reading.endpoint, reading.body):

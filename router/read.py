@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Generic, Self, TypeVar, overload
 
 from router.decision import Query
@@ -51,6 +51,18 @@ class Reading:
         self._learned = learned
 
     @_Lazy
+    def turns(self) -> tuple[Mapping[str, Any], ...]:
+        """The conversation as objects."""
+        return tuple(shape.turns(self.endpoint, self.body))
+
+    @_Lazy
+    def has_parts(self) -> bool:
+        """Whether any turn may hold more than text; where none does, nothing need be sought in them."""
+        return any(
+            not isinstance(turn.get("content"), str) or turn.get("output") is not None for turn in self.turns
+        )
+
+    @_Lazy
     def model(self) -> str:
         """The model that the agent asked for."""
         return text(self.body.get("model"))
@@ -68,7 +80,7 @@ class Reading:
     @_Lazy
     def first_user(self) -> str:
         """What the user said first: it stays the same through a conversation."""
-        for turn in shape.turns(self.endpoint, self.body):
+        for turn in self.turns:
             if turn.get("role") == "user" and (said := shape.content_text(turn.get("content"))):
                 return said
         return ""
@@ -102,7 +114,7 @@ class Reading:
     @_Lazy
     def images(self) -> bool:
         """Whether the call holds an image."""
-        return shape.has_images(self.endpoint, self.body)
+        return self.has_parts and shape.has_images(self.endpoint, self.body)
 
     @property
     def key(self) -> str:

@@ -20,19 +20,19 @@ Test = Callable[[Reading], bool]
 Show = Callable[[Reading], str]
 
 _TEXTS: Final[Mapping[str, tuple[int, Callable[[Reading], str]]]] = {
-    "endpoint": (0, lambda reading: reading.endpoint),
-    "model": (1, lambda reading: reading.model),
-    "key": (0, lambda reading: reading.key),
-    "response_format": (2, lambda reading: reading.response_format),
-    "task": (3, lambda reading: reading.task),
-    "system": (5, lambda reading: reading.system),
-    "user": (6, lambda reading: reading.user),
+    "endpoint": (0, operator.attrgetter("endpoint")),
+    "model": (1, operator.attrgetter("model")),
+    "key": (0, operator.attrgetter("key")),
+    "response_format": (2, operator.attrgetter("response_format")),
+    "task": (3, operator.attrgetter("task")),
+    "system": (5, operator.attrgetter("system")),
+    "user": (6, operator.attrgetter("user")),
 }
 """Keys that match a text, with their cost: a rank, not a time."""
 
 _FLAGS: Final[Mapping[str, tuple[int, Callable[[Reading], bool]]]] = {
-    "stream": (1, lambda reading: reading.stream),
-    "images": (7, lambda reading: reading.images),
+    "stream": (1, operator.attrgetter("stream")),
+    "images": (7, operator.attrgetter("images")),
 }
 
 KEYS: Final = (*_TEXTS, "tools", "tokens", *_FLAGS)
