@@ -2,22 +2,123 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Any, Literal
+from functools import lru_cache
+from typing import Any, Final, Literal, Protocol
 
-from wire.shape import Endpoint
+import orjson
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError
+from jsonschema.validators import validator_for
+from referencing import Registry
+from referencing.exceptions import Unresolvable
+
+from wire.answer import Answer, ToolCall, answer_of
+from wire.shape import Endpoint, expects_structure, response_format, response_format_kind, tool_name
+from wire.tolerant import mapping, mappings, text
 
 Cause = Literal["empty", "refusal", "truncated", "schema", "tool"]
+
+
+class _Validator(Protocol):
+    def is_valid(self, instance: Any) -> bool: ...
+
+
+_NO_JSON: Final = object()
 
 
 class AnswerChecker:
     """Checks answers against what their requests demanded; compiled schemas are kept, the least used dropped."""
 
     def __init__(self, capacity: int = 256) -> None:
-        self._capacity = capacity
+        self._compiled = lru_cache(maxsize=capacity)(_compile)
 
     def check(
         self, endpoint: Endpoint, request: Mapping[str, Any], response: Mapping[str, Any]
     ) -> Cause | None:
         """None when the answer can be used, else why not. A bad schema in the request is not held against it."""
-        raise NotImplementedError
+        answer = answer_of(endpoint, response)
+        if answer.refusal or answer.finish_reason == "content_filter":
+            return "refusal"
+        if not answer.text and not answer.tool_calls:
+            return "truncated" if answer.finish_reason == "length" else "empty"
+        if answer.finish_reason == "length" and expects_structure(endpoint, request):
+            return "truncated"
+        if answer.tool_calls or _must_call(request):
+            return self._check_calls(answer, request)
+        return self._check_text(endpoint, request, answer)
+
+    def _check_calls(self, answer: Answer, request: Mapping[str, Any]) -> Cause | None:
+        if not answer.tool_calls:
+            return "tool"
+        schemas = _tool_schemas(request)
+        return None if all(self._good_call(call, schemas) for call in answer.tool_calls) else "tool"
+
+    def _good_call(self, call: ToolCall, schemas: Mapping[str, Any]) -> bool:
+        if call.name not in schemas:
+            return False
+        schema = schemas[call.name]
+        if schema is None:  # a custom tool takes free text
+            return True
+        arguments = _loads(call.arguments or "{}")
+        return isinstance(arguments, dict) and self._keeps(schema, arguments)
+
+    def _check_text(self, endpoint: Endpoint, request: Mapping[str, Any], answer: Answer) -> Cause | None:
+        kind = response_format_kind(endpoint, request)
+        if kind == "text":
+            return None
+        value = _loads(answer.text)
+        if value is _NO_JSON or (kind == "json_object" and not isinstance(value, dict)):
+            return "schema"
+        asked = response_format(endpoint, request)
+        schema = mapping(asked.get("json_schema")).get("schema", asked.get("schema"))
+        return None if kind == "json_object" or self._keeps(schema, value) else "schema"
+
+    def _keeps(self, schema: object, value: Any) -> bool:
+        """Whether the value is valid; true as well when the schema itself is not, or points out of itself."""
+        if not isinstance(schema, Mapping):
+            return True
+        try:
+            validator = self._compiled(orjson.dumps(schema, option=orjson.OPT_SORT_KEYS))
+            return validator is None or validator.is_valid(value)
+        except (Unresolvable, RecursionError, re.error, orjson.JSONEncodeError):
+            return True
+
+
+def _compile(schema: bytes) -> _Validator | None:
+    """A validator that never fetches anything; None for a schema that is none."""
+    parsed = orjson.loads(schema)
+    dialect = validator_for(parsed, default=Draft202012Validator)
+    try:
+        dialect.check_schema(parsed)
+    except SchemaError:
+        return None
+    validator: _Validator = dialect(parsed, registry=Registry())
+    return validator
+
+
+def _must_call(request: Mapping[str, Any]) -> bool:
+    """Whether the request leaves no choice but to call a tool."""
+    choice = request.get("tool_choice", request.get("function_call"))
+    kind = text(mapping(choice).get("type"))
+    return choice == "required" or kind in ("function", "custom", "any", "tool") or "name" in mapping(choice)
+
+
+def _tool_schemas(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameter schema by tool name: an empty one when the tool states none, None for tools that take free text."""
+    schemas: dict[str, Any] = {}
+    for tool in [*mappings(request.get("tools")), *mappings(request.get("functions"))]:
+        function = mapping(tool.get("function")) or tool
+        free = tool.get("type") == "custom"
+        schemas[tool_name(tool)] = (
+            None if free else function.get("parameters", function.get("input_schema", {}))
+        )
+    return schemas
+
+
+def _loads(value: str) -> Any:
+    try:
+        return orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return _NO_JSON
