@@ -1,0 +1,42 @@
+"""The head of a request as bytes, and how the end of a response's body is found."""
+
+from __future__ import annotations
+
+from proxy.transport.base import ConnectError, Headers, Request
+from proxy.transport.target import Target
+
+_WITH_BODY = frozenset(("POST", "PUT", "PATCH"))
+
+
+def encode_head(request: Request, target: Target, path: str) -> bytes:
+    """Request line, host, the request's own headers, and the body's framing.
+
+    Raises ConnectError when a header would break the framing: nothing was sent."""
+    parts = [f"{request.method} {path} HTTP/1.1\r\nhost: ".encode("ascii"), target.host_header, b"\r\n"]
+    for name, value in request.headers:
+        parts += (name, b": ", value, b"\r\n")
+    parts.append(_framing(request))
+    head = b"".join(parts)
+    lines = len(request.headers) + 3 + (len(parts[-1]) > 2)
+    if head.count(b"\n") != lines or head.count(b"\r") != lines:
+        raise ConnectError(f"{target}: a line break in the request's method or headers")
+    return head
+
+
+def _framing(request: Request) -> bytes:
+    body = request.body
+    if isinstance(body, bytes):
+        if body or request.method in _WITH_BODY:
+            return b"content-length: %d\r\n\r\n" % len(body)
+        return b"\r\n"
+    if request.length is None:
+        return b"transfer-encoding: chunked\r\n\r\n"
+    return b"content-length: %d\r\n\r\n" % request.length
+
+
+def ends_with_connection(headers: Headers) -> bool:
+    """Whether a response body runs until the server closes: neither a length nor chunks frame it."""
+    codings = [value for name, value in headers if name == b"transfer-encoding"]
+    if codings:
+        return not codings[-1].lower().endswith(b"chunked")
+    return not any(name == b"content-length" for name, _ in headers)
