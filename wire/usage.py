@@ -60,9 +60,9 @@ def _read_openai(stated: Mapping[str, Any], prompt: str, output: str) -> Usage |
     cached = _number(details, "cached_tokens") or _number(
         stated, "prompt_cache_hit_tokens"
     )  # the latter: DeepSeek
-    written = _number(details, "cache_write_tokens")
-    if cached + written > whole:
+    if cached > whole:
         return None
+    written = min(_number(details, "cache_write_tokens"), whole - cached)  # stated unadjusted, so it may overlap
     reasoning = _number(mapping(stated.get(f"{output}_details")), "reasoning_tokens")
     return Usage(whole - cached - written, cached, written, _number(stated, output), reasoning)
 

@@ -18,7 +18,7 @@ from wire.sse import parse
 _ASKING: Final = b'{"include_usage":true}'
 _DATA_LINE: Final = re.compile(rb"(?:^|(?<=[\r\n]))data:[ ]?([^\r\n]*+)")
 
-_NULL_USAGE: Final = re.compile(rb',[ \t]*+"usage"[ \t]*+:[ \t]*+null')
+_NULL_USAGE: Final = re.compile(rb'(?<![ \t]),[ \t]*+"usage"[ \t]*+:[ \t]*+null')
 """Inside a string the quotes would be escaped, so this matches members only."""
 
 
@@ -26,7 +26,7 @@ class _Chunk(msgspec.Struct):
     """The two members of a chunk that tell whether it is the one that carries the usage."""
 
     choices: list[Any] | None = None
-    usage: dict[str, Any] | None | msgspec.UnsetType = msgspec.UNSET
+    usage: dict[str, Any] | msgspec.UnsetType | None = msgspec.UNSET
 
 
 _chunks: Final = msgspec.json.Decoder(_Chunk)
