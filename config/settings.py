@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from config.units import Duration, Share, Size, Timeout, wrong
 
@@ -178,17 +178,11 @@ class Engine(Section):
     kind: Literal["heads", "vllm"]
     """`vllm`: generative models. `heads`: the embedded server of classification heads."""
     base_url: BaseUrl | None = None
-    """Where its `/v1` is; a heads engine may leave it out."""
+    """Where its `/v1` is; only a heads engine may leave it out."""
     api_key_env: EnvironmentName | None = None
     """Variable holding the engine's key."""
     timeouts: EngineTimeouts = EngineTimeouts()
     """Limits on one attempt."""
-
-    @model_validator(mode="after")
-    def _vllm_has_an_address(self) -> Engine:
-        if self.kind == "vllm" and self.base_url is None:
-            raise wrong("has kind vllm and no base_url", "add base_url: http://127.0.0.1:8000/v1")
-        return self
 
 
 class SlmPrice(Section):
