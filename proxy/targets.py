@@ -1,0 +1,90 @@
+"""Where requests can go: upstreams chosen by model, engines chosen by understudy. Hosts come from the configuration only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from proxy import headers as header_rules
+from proxy.transport.base import Headers, Timeouts
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """Extra tries before the first byte, under one budget."""
+
+    attempts: int = 1
+    budget: float = 10.0
+    """Seconds from the first try within which another may start."""
+    statuses: frozenset[int] = frozenset({502, 503, 504})
+
+
+@dataclass(slots=True)
+class Upstream:
+    """One LLM API."""
+
+    name: str
+    base_url: str
+    """Without a trailing slash; takes the place of the agent's `/v1`."""
+    api_key: str | None = None
+    replace_key: bool = False
+    """Whether our key takes the place of the agent's (mode `keys`); else it only fills a gap."""
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    total: float | None = None
+    """Seconds that a whole call may take."""
+    retries: Retries = field(default_factory=Retries)
+    headers: Headers = field(default_factory=list)
+    injects_usage: bool = True
+    """Whether `include_usage` is asked for; turned off for good once the upstream has refused it."""
+
+    def url(self, path: str) -> str:
+        """The upstream's URL for the agent's path below `/v1`, query string included."""
+        return self.base_url + path.removeprefix("/v1")
+
+    def sign(self, headers: Headers) -> Headers:
+        """Headers with the credentials and fixed lines that this upstream gets."""
+        if self.api_key and (self.replace_key or not _has_credentials(headers)):
+            headers = header_rules.with_key(headers, self.api_key)
+        return headers + self.headers if self.headers else headers
+
+
+def _has_credentials(headers: Headers) -> bool:
+    return any(name in (b"authorization", b"x-api-key", b"api-key") for name, _ in headers)
+
+
+class Upstreams:
+    """The configured upstreams by name, and which of them serves a model."""
+
+    def __init__(self, upstreams: Mapping[str, Upstream], name_for: Callable[[str], str]) -> None:
+        self._upstreams = upstreams
+        self._name_for = name_for
+
+    def pick(self, model: str) -> Upstream:
+        """The upstream that serves the model; one that claims none of it will say so itself."""
+        return self._upstreams[self._name_for(model)]
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """One local model server, as an understudy sees it."""
+
+    name: str
+    base_url: str
+    api_key: str | None = None
+    timeouts: Timeouts = field(default_factory=lambda: Timeouts(connect=1.0, first_byte=30.0, idle=30.0))
+
+    def url(self, path: str) -> str:
+        """The engine's URL for the agent's path below `/v1`."""
+        return self.base_url + path.removeprefix("/v1")
+
+
+@dataclass(frozen=True, slots=True)
+class Understudy:
+    """A small model prepared for a task, and where it is served."""
+
+    name: str
+    engine: Engine
+    model: str
+    """The name the engine knows it by."""
+    timeout: float | None = None
+    """Seconds it may take before the upstream is asked instead, where the rule names none."""
