@@ -145,7 +145,13 @@ class VllmDialect:
 
     def tail(self) -> dict[str, Any]:
         """Fields of the engine, all null."""
-        names = ("service_tier", "system_fingerprint", "prompt_logprobs", "prompt_token_ids", "kv_transfer_params")
+        names = (
+            "service_tier",
+            "system_fingerprint",
+            "prompt_logprobs",
+            "prompt_token_ids",
+            "kv_transfer_params",
+        )
         return dict.fromkeys(names)
 
     def usage(self, usage: Usage) -> dict[str, Any]:
@@ -165,6 +171,4 @@ class VllmDialect:
         """The status again as the code."""
         kinds = {400: "BadRequestError", 401: "Unauthorized", 404: "NotFoundError"}
         kind = kinds.get(error.status, "InternalServerError")
-        return {
-            "error": {"message": error.message, "type": kind, "param": error.param, "code": error.status}
-        }
+        return {"error": {"message": error.message, "type": kind, "param": error.param, "code": error.status}}
