@@ -114,7 +114,7 @@ class Api:
                 self._authenticate(exchange)
             await handler(exchange, self._settings)
         except ApiError as error:
-            await exchange.json(self._settings.dialect.error(error), error.status, error.headers)
+            await exchange.send_json(self._settings.dialect.error(error), error.status, error.headers)
 
     def _find(self, exchange: Exchange) -> _Handler:
         matching = [route for route in self._routes if route[1].fullmatch(exchange.path)]
@@ -191,10 +191,10 @@ class Api:
             yield line.partition(b"data: ")[2].strip()
 
     async def _page(self, exchange: Exchange, _: Settings) -> None:
-        await exchange.bytes(_PAGE.encode(), "text/plain; charset=utf-8")
+        await exchange.send_bytes(_PAGE.encode(), "text/plain; charset=utf-8")
 
     async def _health(self, exchange: Exchange, _: Settings) -> None:
-        await exchange.bytes(b"", "text/plain")
+        await exchange.send_bytes(b"", "text/plain")
 
     async def _metrics(self, exchange: Exchange, _: Settings) -> None:
         name = (
@@ -203,7 +203,7 @@ class Api:
             else "simulator_requests_total"
         )
         text = f"# TYPE {name} counter\n{name} {self._requests}\n"
-        await exchange.bytes(text.encode(), "text/plain; version=0.0.4; charset=utf-8")
+        await exchange.send_bytes(text.encode(), "text/plain; version=0.0.4; charset=utf-8")
 
 
 def _no_model(model: str, dialect: Dialect) -> ApiError:
@@ -215,11 +215,11 @@ def _no_model(model: str, dialect: Dialect) -> ApiError:
 async def _answer(exchange: Exchange, value: Any, *, compress: bool) -> None:
     if compress and "gzip" in exchange.header("accept-encoding"):
         packed = gzip.compress(orjson.dumps(value), mtime=0)
-        await exchange.bytes(
+        await exchange.send_bytes(
             packed, "application/json", headers={"content-encoding": "gzip", "vary": "accept-encoding"}
         )
     else:
-        await exchange.json(value)
+        await exchange.send_json(value)
 
 
 async def _live(receive: Receive, send: Send) -> None:

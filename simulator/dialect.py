@@ -27,10 +27,20 @@ SNAPSHOTS: Mapping[str, str] = {
 class Dialect(Protocol):
     """How one kind of server words its answers."""
 
-    name: str
-    owner: str
-    strict: bool
-    """Whether unknown request fields are refused."""
+    @property
+    def name(self) -> str:
+        """`openai` or `vllm`."""
+        ...
+
+    @property
+    def owner(self) -> str:
+        """Who owns the models it lists."""
+        ...
+
+    @property
+    def strict(self) -> bool:
+        """Whether unknown request fields are refused."""
+        ...
 
     def model(self, requested: str) -> str:
         """The model name in the answer."""

@@ -36,11 +36,13 @@ class Exchange:
         """The whole request body."""
         return await read_body(self.receive)
 
-    async def json(self, value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
+    async def send_json(
+        self, value: Any, status: int = 200, headers: Mapping[str, str] | None = None
+    ) -> None:
         """Answer with compact JSON."""
-        await self.bytes(orjson.dumps(value), "application/json", status, headers)
+        await self.send_bytes(orjson.dumps(value), "application/json", status, headers)
 
-    async def bytes(
+    async def send_bytes(
         self, body: bytes, kind: str, status: int = 200, headers: Mapping[str, str] | None = None
     ) -> None:
         """Answer with a body of known length."""

@@ -23,7 +23,7 @@ _DIMENSIONS = {"text-embedding-3-large": 3072}
 async def list_models(exchange: Exchange, settings: Settings) -> None:
     """GET /v1/models."""
     models = [_model(name, settings) for name in settings.models if name != "*"]
-    await exchange.json({"object": "list", "data": models})
+    await exchange.send_json({"object": "list", "data": models})
 
 
 async def get_model(exchange: Exchange, settings: Settings) -> None:
@@ -31,7 +31,7 @@ async def get_model(exchange: Exchange, settings: Settings) -> None:
     name = exchange.path.removeprefix("/v1/models/")
     if not settings.has(name):
         raise unknown_model(name)
-    await exchange.json(_model(name, settings))
+    await exchange.send_json(_model(name, settings))
 
 
 def _model(name: str, settings: Settings) -> dict[str, Any]:
@@ -67,7 +67,7 @@ async def embeddings(exchange: Exchange, settings: Settings) -> None:
     ]
     count = sum(tokens.count(str(text)) for text in texts)
     usage = {"prompt_tokens": count, "total_tokens": count}
-    await exchange.json({"object": "list", "data": data, "model": body["model"], "usage": usage})
+    await exchange.send_json({"object": "list", "data": data, "model": body["model"], "usage": usage})
 
 
 def embedding(text: str, size: int) -> list[float]:
@@ -108,26 +108,26 @@ class Files:
         file |= {"filename": name, "bytes": len(content), "created_at": settings.now(), "expires_at": None}
         file |= {"status": "processed", "status_details": None}
         self._files[str(file["id"])] = (file, content)
-        await exchange.json(file)
+        await exchange.send_json(file)
 
     async def get(self, exchange: Exchange, _: Settings) -> None:
         """GET /v1/files/{id}."""
-        await exchange.json(self._find(exchange)[0])
+        await exchange.send_json(self._find(exchange)[0])
 
     async def content(self, exchange: Exchange, _: Settings) -> None:
         """GET /v1/files/{id}/content: the uploaded bytes."""
-        await exchange.bytes(self._find(exchange)[1], "application/octet-stream")
+        await exchange.send_bytes(self._find(exchange)[1], "application/octet-stream")
 
     async def list(self, exchange: Exchange, _: Settings) -> None:
         """GET /v1/files."""
         files = [file for file, _content in self._files.values()]
-        await exchange.json({"object": "list", "data": files, "has_more": False})
+        await exchange.send_json({"object": "list", "data": files, "has_more": False})
 
     async def delete(self, exchange: Exchange, _: Settings) -> None:
         """DELETE /v1/files/{id}."""
         file, _content = self._find(exchange)
         del self._files[file["id"]]
-        await exchange.json({"id": file["id"], "object": "file", "deleted": True})
+        await exchange.send_json({"id": file["id"], "object": "file", "deleted": True})
 
     def _find(self, exchange: Exchange) -> tuple[dict[str, Any], bytes]:
         name = exchange.path.split("/")[3]
