@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
-from enum import Enum
-from typing import cast
+from typing import Literal, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
@@ -36,14 +35,8 @@ class StaleConnection(SendError):
     """A pooled connection was dead before any byte of the response: the request may be sent again."""
 
 
-class Phase(Enum):
-    """What a connection is waiting for."""
-
-    PARKED = "a request"
-    HEAD = "a response head"
-    BODY = "more of a response body"
-    DONE = "nothing: the response is complete"
-    CLOSED = "nothing: the connection is closed"
+Phase = Literal["parked", "head", "body", "done", "closed"]
+"""What a connection waits for: a request, a response head, more of a body, the end of a packet, nothing."""
 
 
 class Connection(asyncio.Protocol):
@@ -63,7 +56,7 @@ class Connection(asyncio.Protocol):
         self._on_closed = on_closed
         self._loop = asyncio.get_running_loop()
         self._alarm = Alarm(self._loop, self._ring)
-        self._phase = Phase.PARKED
+        self._phase: Phase = "parked"
         self._parser = HttpResponseParser(self)
         self._transport: asyncio.Transport
         self._paused = False
@@ -84,7 +77,7 @@ class Connection(asyncio.Protocol):
     @property
     def is_parked(self) -> bool:
         """Whether it can take a request."""
-        return self._phase is Phase.PARKED and not self._transport.is_closing()
+        return self._phase == "parked" and not self._transport.is_closing()
 
     def park(self, seconds: float) -> None:
         """Stay open without a request for at most `seconds`."""
@@ -93,9 +86,9 @@ class Connection(asyncio.Protocol):
 
     def close(self) -> None:
         """Close now, whatever is under way."""
-        if self._phase is Phase.CLOSED:
+        if self._phase == "closed":
             return
-        self._phase = Phase.CLOSED
+        self._phase = "closed"
         self._alarm.cancel()
         if self._sender is not None:
             self._sender.cancel()
@@ -109,7 +102,7 @@ class Connection(asyncio.Protocol):
         StaleConnection means that nothing came back on a connection that had been used before."""
         self._timeouts = request.timeouts
         self._without_body = request.method == "HEAD"
-        self._phase = Phase.HEAD
+        self._phase = "head"
         self._received = 0
         waiter: asyncio.Future[IncomingResponse] = self._loop.create_future()
         self._waiter = waiter
@@ -149,7 +142,7 @@ class Connection(asyncio.Protocol):
             if sender.cancelled()
             else sender.exception()
         )
-        if self._phase is Phase.CLOSED:
+        if self._phase == "closed":
             return
         if error is None:
             self._watch_head(self._timeouts.first_byte)
@@ -157,7 +150,7 @@ class Connection(asyncio.Protocol):
             self._fail(error)
 
     def _watch_head(self, seconds: float | None) -> None:
-        if self._phase is Phase.HEAD:
+        if self._phase == "head":
             self._alarm.set(seconds)
 
     # The response's side
@@ -189,9 +182,9 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse, then tell whoever waits, once for all that arrived together."""
-        if self._phase is Phase.PARKED:
+        if self._phase == "parked":
             self.close()
-        if self._phase is Phase.CLOSED:
+        if self._phase == "closed":
             return
         self._received += len(data)
         try:
@@ -199,9 +192,9 @@ class Connection(asyncio.Protocol):
         except (HttpParserError, HttpParserUpgrade) as error:
             self._violated(str(error.__context__ or error))
             return
-        if self._received > MAX_HEAD and self._phase is not Phase.DONE:
+        if self._received > MAX_HEAD and self._phase != "done":
             self._violated(f"more than {MAX_HEAD} bytes of headers")
-        elif self._phase is not Phase.HEAD:
+        elif self._phase != "head":
             self._deliver()
 
     def eof_received(self) -> None:
@@ -227,7 +220,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         """A head begins; after a complete response it is one that nobody asked for."""
-        if self._phase is not Phase.HEAD:
+        if self._phase != "head":
             self._keep_alive = False
         self._reason = b""
         self._headers = []
@@ -242,7 +235,7 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         """A final head makes the response; a 1xx head is skipped."""
-        if self._phase is not Phase.HEAD:
+        if self._phase != "head":
             return
         if self._received > MAX_HEAD and sum(len(n) + len(v) for n, v in self._headers) > MAX_HEAD:
             raise HttpParserError(f"more than {MAX_HEAD} bytes of headers")
@@ -260,13 +253,13 @@ class Connection(asyncio.Protocol):
             loop=self._loop,
         )
         self._headers = []
-        self._phase = Phase.BODY
+        self._phase = "body"
         if self._without_body:
             self._complete()
 
     def on_body(self, data: bytes) -> None:
         """A piece of body, its transfer coding removed."""
-        if self._phase is Phase.BODY:
+        if self._phase == "body":
             self._received = 0
             self._response.feed(data)
         else:
@@ -274,20 +267,20 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """The body ended, or a 1xx head did."""
-        if self._phase is Phase.BODY:
+        if self._phase == "body":
             self._complete()
 
     # How it ends
 
     def _complete(self) -> None:
-        self._phase = Phase.DONE
+        self._phase = "done"
         self._keep_alive = self._parser.should_keep_alive()
 
     def _deliver(self) -> None:
         response, waiter = self._response, self._waiter
         if waiter is not None and not waiter.done():
             waiter.set_result(response)
-        if self._phase is Phase.DONE:
+        if self._phase == "done":
             self._finish()
             return
         self._alarm.set(None)
@@ -305,31 +298,31 @@ class Connection(asyncio.Protocol):
             return
         if self._without_body:
             self._parser = HttpResponseParser(self)
-        self._phase = Phase.PARKED
+        self._phase = "parked"
         self.resume()
         self._on_ready(self)
 
     def _violated(self, reason: str) -> None:
-        if self._phase is Phase.DONE:
+        if self._phase == "done":
             self._keep_alive = False
             self._deliver()
-        elif self._phase is Phase.HEAD:
+        elif self._phase == "head":
             self._fail(ProtocolError(f"{self.target}: not an HTTP/1.1 response: {reason}"))
         else:
             self._fail(ReadError(f"{self.target}: broken framing in the response body: {reason}"))
 
     def _lost(self, cause: Exception | None) -> None:
-        if self._phase is Phase.BODY and cause is None and ends_with_connection(self._response.headers):
-            self._phase = Phase.DONE
+        if self._phase == "body" and cause is None and ends_with_connection(self._response.headers):
+            self._phase = "done"
             self._keep_alive = False
             self._deliver()
-        elif self._phase is Phase.BODY:
+        elif self._phase == "body":
             self._fail(
                 ReadError(
                     f"{self.target}: the connection ended within the response body: {cause or 'closed'}"
                 )
             )
-        elif self._phase is Phase.HEAD:
+        elif self._phase == "head":
             kind = StaleConnection if self._reused and not self._received else SendError
             self._fail(
                 kind(f"{self.target}: the connection ended before a response head: {cause or 'closed'}")
@@ -338,10 +331,10 @@ class Connection(asyncio.Protocol):
             self.close()
 
     def _ring(self) -> None:
-        if self._phase is Phase.HEAD:
+        if self._phase == "head":
             limit = self._timeouts.first_byte
             self._fail(FirstByteTimeout(f"{self.target}: no response head within {limit} s"))
-        elif self._phase is Phase.BODY:
+        elif self._phase == "body":
             limit = self._timeouts.idle
             self._fail(IdleTimeout(f"{self.target}: nothing more of the response body within {limit} s"))
         else:
@@ -349,7 +342,7 @@ class Connection(asyncio.Protocol):
 
     def _fail(self, error: BaseException) -> None:
         waiter = self._waiter
-        if self._phase is Phase.BODY:
+        if self._phase == "body":
             if waiter is not None and not waiter.done():
                 waiter.set_result(self._response)
             broken = (

@@ -12,12 +12,15 @@ def encode_head(request: Request, target: Target, path: str) -> bytes:
     """Request line, host, the request's own headers, and the body's framing.
 
     Raises ConnectError when a header would break the framing: nothing was sent."""
-    parts = [f"{request.method} {path} HTTP/1.1\r\nhost: ".encode("ascii"), target.host_header, b"\r\n"]
-    for name, value in request.headers:
-        parts += (name, b": ", value, b"\r\n")
-    parts.append(_framing(request))
-    head = b"".join(parts)
-    lines = len(request.headers) + 3 + (len(parts[-1]) > 2)
+    framing = _framing(request)
+    head = b"\r\n".join(
+        (
+            f"{request.method} {path} HTTP/1.1\r\nhost: ".encode("ascii") + target.host_header,
+            *map(b": ".join, request.headers),
+            framing,
+        )
+    )
+    lines = len(request.headers) + 3 + (len(framing) > 2)
     if head.count(b"\n") != lines or head.count(b"\r") != lines:
         raise ConnectError(f"{target}: a line break in the request's method or headers")
     return head

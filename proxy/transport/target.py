@@ -28,6 +28,7 @@ class Target:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+@lru_cache(maxsize=256)
 def split_url(url: str) -> tuple[Target, str]:
     """The target of an absolute http(s) URL, and its path with the query string, untouched.
 
