@@ -27,6 +27,8 @@ class Configuration:
 
     settings: Settings
     """Paths in it are absolute."""
+    written: Settings = field(repr=False)
+    """The same with paths as the file has them."""
     version: str
     """Short hash of the effective settings: equal hashes decide equally."""
     path: Path | None
@@ -83,6 +85,7 @@ def configuration(
     """A Configuration of settings; relative paths are taken from the folder of `path`, else the working folder."""
     return Configuration(
         settings=_located(settings, (path.parent if path else Path()).resolve()),
+        written=settings,
         version=version(settings),
         path=path,
         router=rule_router(settings, learned),
