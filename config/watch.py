@@ -31,8 +31,8 @@ _log = logging.getLogger("understudy.config")
 class Watcher:
     """Holds the configuration in force and replaces it when its file changes; nothing it does raises.
 
-    `on_change(configuration)` is called on the event loop after `current` has changed, `on_error(problems)` when a
-    changed file cannot be used."""
+    `on_change(configuration)` puts a changed file in force, on the event loop; `on_error(error)` hears of one that
+    cannot be used, beside the log."""
 
     def __init__(
         self,
@@ -40,14 +40,14 @@ class Watcher:
         environ: Mapping[str, str],
         *,
         on_change: Callable[[Configuration], None],
-        on_error: Callable[[tuple[Problem, ...]], None],
+        on_error: Callable[[ConfigError], None] | None = None,
         poll: float = POLL_SECONDS,
     ) -> None:
         self.current = current
         self.loaded_at = time.time()
         """Unix time at which `current` came into force."""
-        self.last_error: tuple[Problem, ...] = ()
-        """Why the file as it stands is not in force; empty when it is."""
+        self.last_error: ConfigError | None = None
+        """Why the file as it stands is not in force; None when it is."""
         self.pending_restart: tuple[str, ...] = ()
         """Settings that differ in the file and wait for a restart, such as `server.port`."""
         self._environ = environ
@@ -76,31 +76,38 @@ class Watcher:
         try:
             await self._reload(path)
         except Exception as error:  # noqa: BLE001  a fault of ours must not stop the watching
-            _log.exception("Reading %s failed; the last good configuration stays in force.", path)
+            _log.exception("Putting %s in force failed.", path)
             told = f"cannot be used: {type(error).__name__}"
-            self._refuse((Problem(str(path), 0, 0, "", "", told, "see the log"),))
+            self._refuse(ConfigError([Problem(str(path), 0, 0, "", "", told, "see the log")]))
 
     async def _reload(self, path: Path) -> None:
         try:
             fresh, pending = await asyncio.to_thread(self._load, path)
         except ConfigError as error:
-            self._refuse(error.problems)
+            self._refuse(error)
             return
-        self.last_error = ()
-        self.pending_restart = pending
         if fresh.version != self.current.version:
+            self._on_change(fresh)
             self.current = fresh
             self.loaded_at = time.time()
-            self._on_change(fresh)
+            _log.info("Configuration %s from %s is in force.", fresh.version, path)
+        self.last_error = None
+        self.pending_restart = pending
+        if pending:
+            _log.warning("A restart is needed for: %s.", ", ".join(pending))
 
     def _load(self, path: Path) -> tuple[Configuration, tuple[str, ...]]:
         """The file's configuration, what cannot change while running kept, and the names of what was kept."""
         merged, pending = _kept(read(path, self._environ), self.current.written)
         return configuration(merged, self._environ, path=path, learned=self.current.router.learned), pending
 
-    def _refuse(self, problems: tuple[Problem, ...]) -> None:
-        self.last_error = problems
-        self._on_error(problems)
+    def _refuse(self, error: ConfigError) -> None:
+        self.last_error = error
+        _log.error(
+            "Configuration %s stays in force; the file cannot be used:\n%s", self.current.version, error
+        )
+        if self._on_error is not None:
+            self._on_error(error)
 
 
 def _stamp(path: Path) -> Stamp:
