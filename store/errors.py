@@ -4,9 +4,12 @@ StoreError
 ├── KeyringError    the master keys cannot be read, made or trusted
 ├── SealError       sealed bytes cannot be opened
 │   ├── KeyMissing      the key that sealed them is not in the ring
-│   └── Tampered        they are not what was sealed
+│   ├── Tampered        they are not what was sealed
+│   └── UnknownVersion  a newer version of this program wrote them
 ├── JournalError    the journal directory cannot be used
 ├── ShipperBusy     another shipper works on the same journal
+├── DatabaseError   the database, or its URL, cannot be used as it is
+│   └── DatabaseAway    it cannot be reached now
 └── SinkError       the database did not take a batch
     ├── SinkAway        it cannot be reached; the same batch will do later
     └── SinkRefused     it can never take one of these records
@@ -35,12 +38,24 @@ class Tampered(SealError):
     """The bytes are not what was sealed."""
 
 
+class UnknownVersion(SealError):
+    """A newer version of this program wrote these bytes."""
+
+
 class JournalError(StoreError):
     """The journal directory cannot be used."""
 
 
 class ShipperBusy(StoreError):
     """Another shipper works on the same journal."""
+
+
+class DatabaseError(StoreError):
+    """The database, or its URL, cannot be used as it is."""
+
+
+class DatabaseAway(DatabaseError):
+    """The database cannot be reached now."""
 
 
 class SinkError(StoreError):

@@ -23,7 +23,7 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from store.errors import Tampered
+from store.errors import Tampered, UnknownVersion
 from store.keyring import JOURNAL, KEY_ID_BYTES, TAG_BYTES, KeyRing, MasterKey
 from store.record import Record, decode
 
@@ -98,7 +98,8 @@ class SegmentReader:
     def entries(self, offset: int = 0) -> Iterator[Entry]:
         """Yield what stands whole at and after `offset`, which is 0 or the end of an earlier entry.
 
-        Raises KeyMissing when the ring lacks the segment's key, Tampered when the file is no segment, OSError.
+        Raises KeyMissing when the ring lacks the segment's key, Tampered when the file is no segment,
+        UnknownVersion, OSError.
         """
         with self.path.open("rb", buffering=_READ_AHEAD) as file:
             size = os.fstat(file.fileno()).st_size
@@ -123,8 +124,12 @@ class SegmentReader:
         if len(header) < HEADER_BYTES:
             return False
         magic, version, key_id, salt = _HEADER.unpack(header)
-        if (magic, version) != (MAGIC, VERSION):
-            raise Tampered(f"{str(self.path)!r} is not a journal segment of version {VERSION}")
+        if magic != MAGIC:
+            raise Tampered(f"{str(self.path)!r} is not a journal segment")
+        if version != VERSION:
+            raise UnknownVersion(
+                f"{str(self.path)!r} is a segment of version {version}; this program reads {VERSION}"
+            )
         self._cipher = SegmentCipher(self._ring.by_id(key_id), self.name, salt)
         return True
 
