@@ -23,6 +23,7 @@ _PROFILES = {"llm": Latency(), "slm": Latency(first_token=0.06, spread=0.2, toke
 
 
 def simulate(
+    *,
     scenario: Annotated[str, typer.Option(help="What to play: support-desk.")] = "support-desk",
     trace: Annotated[Path | None, typer.Option(help="Answer recorded requests from FILE.jsonl[.xz].")] = None,
     as_: Annotated[

@@ -100,7 +100,7 @@ class Files:
             raise ApiError(400, "Missing required parameter: 'file'.", param="file")
         name, content = parts["file"]
         purpose = parts.get("purpose", ("", b"user_data"))[1].decode()
-        file = {
+        file: dict[str, Any] = {
             "object": "file",
             "id": f"file-{hashlib.sha256(content).hexdigest()[:24]}",
             "purpose": purpose,

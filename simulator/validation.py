@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import orjson
@@ -135,7 +136,7 @@ FIELDS: Final = {
 }
 """The top-level request fields that each endpoint knows."""
 
-REQUIRED: Final = {
+REQUIRED: Final[Mapping[str, tuple[tuple[str, type | tuple[type, ...]], ...]]] = {
     "chat.completions": (("messages", list), ("model", str)),
     "completions": (("model", str), ("prompt", (str, list))),
     "responses": (("model", str), ("input", (str, list))),

@@ -9,7 +9,7 @@ from simulator import tokens
 from simulator.brain import Answer, Prompt
 from simulator.endpoints.base import Body, Reply, digest, named, number
 
-_ECHOED = {
+_ECHOED: dict[str, Any] = {
     "background": False,
     "instructions": None,
     "max_output_tokens": None,
@@ -130,7 +130,7 @@ def _items(reply: Reply) -> list[dict[str, Any]]:
 
 
 def _message_item(reply: Reply, answer: Answer) -> dict[str, Any]:
-    part = {"type": "output_text", "annotations": [], "logprobs": [], "text": answer.content}
+    part: dict[str, Any] = {"type": "output_text", "annotations": [], "logprobs": [], "text": answer.content}
     item = {"id": reply.id("msg_", 48), "type": "message", "status": "completed"}
     return item | {"content": [part], "role": "assistant"}
 
