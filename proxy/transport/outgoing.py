@@ -16,20 +16,26 @@ class Sink(Protocol):
 
 
 async def send_body(sink: Sink, body: AsyncIterator[bytes], length: int | None) -> None:
-    """Send every piece, chunked when `length` is None.
-
-    Raises SendError when the pieces do not add up to `length`: the framing would break."""
+    """Send every piece: chunked when `length` is None, else as `measured` allows."""
     if length is None:
         async for piece in body:
             if piece:
                 await sink.push(b"%x\r\n" % len(piece), piece, b"\r\n")
         await sink.push(b"0\r\n\r\n")
-        return
+    else:
+        async for piece in measured(body, length):
+            await sink.push(piece)
+
+
+async def measured(body: AsyncIterator[bytes], length: int) -> AsyncIterator[bytes]:
+    """The same pieces; raises SendError before they pass `length` bytes or when they end short of it.
+
+    A length that is not kept would let the rest of a body pass for the next request."""
     sent = 0
     async for piece in body:
         sent += len(piece)
         if sent > length:
             raise SendError(f"the request body is longer than the {length} bytes announced")
-        await sink.push(piece)
+        yield piece
     if sent < length:
         raise SendError(f"the request body ended after {sent} of {length} bytes")
