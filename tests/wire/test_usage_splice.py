@@ -36,13 +36,14 @@ def streams(
     texts: list[str], style: tuple[str, str], end: bytes, at: int
 ) -> tuple[list[bytes], list[bytes], bytes]:
     """The same answer without and with usage, and the usage block; `at` is the place of `usage` in a chunk."""
-    plain, asked = [], []
+    plain: list[bytes] = []
+    asked: list[bytes] = []
     opening = {"id": "", "choices": [], "prompt_filter_results": [{"prompt_index": 0}]}
     for chunk in [
         opening,
         *({"id": "c", "choices": [{"index": 0, "delta": {"content": t}}], "x": t} for t in texts),
     ]:
-        members = list(chunk.items())
+        members: list[tuple[str, Any]] = list(chunk.items())
         members.insert(at % (len(members) + 1), ("usage", None))
         plain.append(block(chunk, style, end))
         asked.append(block(dict(members), style, end))
