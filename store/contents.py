@@ -1,0 +1,218 @@
+"""Contents stored once: parts by keyed hash, compressed and sealed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
+
+import zstandard
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from store.conversation import Atom
+from store.reading import Body, read_unit
+from store.schema import CONTENT_SWEEPS, contents, state
+from store.template import Part, Unit
+
+_CHUNK: Final = 500
+_PLAIN: Final = b"\x00"
+_ZSTD: Final = b"\x01"
+_MAX_BODY: Final = 1 << 31
+_T = TypeVar("_T")
+
+
+class Seals(Protocol):
+    """Encrypts and decrypts; `store.keyring.Sealer` does."""
+
+    def seal(self, plain: bytes, aad: bytes = b"") -> bytes: ...
+
+    def open(self, sealed: bytes, aad: bytes = b"") -> bytes: ...
+
+
+class Codec:
+    """Turns parts into sealed bodies and back."""
+
+    def __init__(self, sealer: Seals, level: int = 9) -> None:
+        self._sealer = sealer
+        parameters = zstandard.ZstdCompressionParameters.from_level(
+            level, format=zstandard.FORMAT_ZSTD1_MAGICLESS, write_checksum=0
+        )
+        self._compressor = zstandard.ZstdCompressor(compression_params=parameters)
+        self._decompressor = zstandard.ZstdDecompressor(format=zstandard.FORMAT_ZSTD1_MAGICLESS)
+
+    def seal(self, plain: bytes, aad: bytes) -> bytes:
+        """Compress where that helps, then encrypt."""
+        packed = self._compressor.compress(plain)
+        body = _ZSTD + packed if len(packed) < len(plain) else _PLAIN + plain
+        return self._sealer.seal(body, aad)
+
+    def open(self, sealed: bytes, aad: bytes) -> bytes:
+        """The reverse; raises SealError."""
+        body = self._sealer.open(sealed, aad)
+        if body[:1] == _PLAIN:
+            return body[1:]
+        return self._decompressor.decompress(body[1:], max_output_size=_MAX_BODY)
+
+
+class KnownUnit(NamedTuple):
+    """What a unit that was stored before consists of."""
+
+    ids: tuple[int, ...]
+    atoms: tuple[Atom, ...]
+
+
+@dataclass(slots=True)
+class ContentCache:
+    """What one shipper remembers of the contents table; bounded, and only of committed rows."""
+
+    limit: int = 65_536
+    sweeps: int = -1
+    ids: dict[bytes, int] = field(default_factory=dict)
+    units: dict[bytes, KnownUnit] = field(default_factory=dict)
+    days: dict[int, int] = field(default_factory=dict)
+    """The day each content is known to have been used last."""
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.ids.clear()
+        self.units.clear()
+        self.days.clear()
+
+    def trim(self) -> None:
+        """Forget the oldest half of what has outgrown the limit."""
+        for known in (self.ids, self.units, self.days):
+            _halve(known, self.limit)
+
+
+Reference = int | bytes
+"""A content's id, or the digest of one that has no id yet."""
+
+
+class Staged:
+    """The contents of one batch, from staging to the commit."""
+
+    def __init__(self, cache: ContentCache, codec: Codec, digest_key: bytes) -> None:
+        self._cache = cache
+        self._codec = codec
+        self._key = digest_key
+        self._fresh: dict[bytes, Part] = {}
+        self._units: dict[bytes, tuple[tuple[Reference, ...], tuple[Atom, ...]]] = {}
+        self._found: dict[bytes, int] = {}
+        self._used: dict[int, int] = {}
+
+    def part(self, part: Part) -> Reference:
+        """Refer to a part, to be stored if it is new."""
+        digest = hashlib.blake2b(part, digest_size=16, key=self._key).digest()
+        known = self._cache.ids.get(digest)
+        if known is not None:
+            return known
+        self._fresh[digest] = part
+        return digest
+
+    def body(self, body: Body) -> tuple[list[Reference], list[Atom]]:
+        """Refer to a whole body, and read its conversation; raises NotSplittable."""
+        if body.skeleton is None:
+            return [], []
+        references = [self.part(body.skeleton)]
+        atoms: list[Atom] = []
+        for unit in body.units:
+            unit_references, unit_atoms = self._unit(unit)
+            references += unit_references
+            atoms += unit_atoms
+        references += map(self.part, body.parts)
+        return references, atoms
+
+    def store(self, connection: Connection, uses: Iterable[tuple[int, Sequence[Reference]]]) -> None:
+        """Give every staged part an id, and note the day of use; `uses` are (day, references) of each call."""
+        uses = list(uses)
+        days = {ref: day for day, refs in sorted(uses, key=lambda use: use[0]) for ref in refs}
+        self._find(connection)
+        missing = sorted(digest for digest in self._fresh if digest not in self._found)
+        rows = [
+            {
+                "digest": digest,
+                "body": self._codec.seal(self._fresh[digest], digest),
+                "last_used": days[digest],
+            }
+            for digest in missing
+            if digest in days
+        ]
+        if rows:
+            connection.execute(insert(contents), rows)
+            self._find(connection, missing)
+        self._note_days(connection, {self.id(ref): day for ref, day in days.items()}, frozenset(missing))
+
+    def id(self, reference: Reference) -> int:
+        """The id of a stored reference."""
+        return reference if isinstance(reference, int) else self._found[reference]
+
+    def committed(self) -> None:
+        """Remember what is now certain to be there."""
+        self._cache.ids.update(self._found)
+        self._cache.days.update(self._used)
+        for digest, (references, atoms) in self._units.items():
+            if all(isinstance(ref, int) or ref in self._found for ref in references):
+                self._cache.units[digest] = KnownUnit(tuple(map(self.id, references)), atoms)
+        self._cache.trim()
+
+    def _unit(self, unit: Unit) -> tuple[tuple[Reference, ...], tuple[Atom, ...]]:
+        digest = hashlib.blake2b(unit.raw, digest_size=16, person=unit.kind.encode()).digest()
+        known = self._cache.units.get(digest) or self._units.get(digest)
+        if known is None:
+            reading = read_unit(unit)
+            known = tuple(map(self.part, reading.parts)), reading.atoms
+            self._units[digest] = known
+        return known
+
+    def _find(self, connection: Connection, digests: Sequence[bytes] | None = None) -> None:
+        for chunk in chunks(list(self._fresh) if digests is None else digests):
+            query = select(contents.c.digest, contents.c.id).where(contents.c.digest.in_(chunk))
+            self._found.update((bytes(digest), number) for digest, number in connection.execute(query))
+
+    def _note_days(self, connection: Connection, days: Mapping[int, int], new: frozenset[bytes]) -> None:
+        fresh = {self._found[digest] for digest in new if digest in self._found}
+        known = self._cache.days
+        stale = [{"used": number, "day": day} for number, day in days.items() if known.get(number, -1) < day]
+        self._used.update((row["used"], row["day"]) for row in stale)
+        if rows := [row for row in stale if row["used"] not in fresh]:
+            connection.execute(_touch, rows)
+
+
+_touch = (
+    update(contents)
+    .where(contents.c.id == bindparam("used"), contents.c.last_used < bindparam("day"))
+    .values(last_used=bindparam("day"))
+)
+
+
+def check_sweeps(connection: Connection, cache: ContentCache) -> bool:
+    """Forget remembered ids when contents were deleted since; inside the transaction that will use them."""
+    value = connection.execute(select(state.c.value).where(state.c.name == CONTENT_SWEEPS)).scalar() or 0
+    if value == cache.sweeps:
+        return False
+    cache.clear()
+    cache.sweeps = value
+    return True
+
+
+def load(connection: Connection, codec: Codec, numbers: Iterable[int]) -> dict[int, Part]:
+    """The parts with these ids; raises SealError."""
+    parts: dict[int, Part] = {}
+    for chunk in chunks(list(set(numbers))):
+        query = select(contents.c.id, contents.c.digest, contents.c.body).where(contents.c.id.in_(chunk))
+        for number, digest, body in connection.execute(query):
+            parts[number] = codec.open(bytes(body), bytes(digest))
+    return parts
+
+
+def chunks(items: Sequence[_T], size: int = _CHUNK) -> Iterator[Sequence[_T]]:
+    """Slices of bounded size: databases limit how many values a statement holds."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def _halve(known: dict[Any, Any], limit: int) -> None:
+    if len(known) > limit:
+        for key in list(known)[: len(known) - limit // 2]:
+            del known[key]

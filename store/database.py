@@ -1,0 +1,154 @@
+"""Opening the database and bringing its schema up to date."""
+
+from __future__ import annotations
+
+import importlib.resources
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, Table, create_engine, event, text
+from sqlalchemy.dialects import postgresql as postgresql_dialect
+from sqlalchemy.dialects import sqlite as sqlite_dialect
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+from store.errors import DatabaseAway, DatabaseError
+
+_BUSY_MS: Final = 10_000
+_WRITE_LOCK: Final = 7_823_001
+"""The advisory lock that PostgreSQL's writers share; any number that nothing else uses in that database."""
+_WRITE: Final = "understudy_write"
+_SQLITE_PRAGMAS: Final = (
+    f"PRAGMA busy_timeout = {_BUSY_MS}",
+    "PRAGMA auto_vacuum = INCREMENTAL",  # before the first table, or it has no effect
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = NORMAL",
+    "PRAGMA cache_size = -32768",
+    "PRAGMA temp_store = MEMORY",
+)
+
+
+def open_engine(url: str) -> Engine:
+    """An engine for `sqlite:///…` or `postgresql://…`; nothing is connected yet. Raises DatabaseError."""
+    parsed = _parse(url)
+    options: dict[str, Any] = {}
+    if parsed.get_backend_name() == "postgresql":
+        options = {
+            "connect_args": {"connect_timeout": 5, "options": "-c idle_in_transaction_session_timeout=60000"},
+            "pool_pre_ping": True,
+            "pool_size": 2,
+        }
+    try:
+        engine = create_engine(parsed, **options)
+    except NoSuchModuleError:
+        raise DatabaseError(
+            f"no driver {parsed.drivername!r} is known; write sqlite:///FILE or postgresql://HOST/NAME"
+        ) from None
+    except ModuleNotFoundError as error:
+        raise DatabaseError(
+            f"the driver {error.name!r} of {_shown(parsed)} is not installed; pip install 'understudy[postgres]'"
+        ) from None
+    if parsed.get_backend_name() == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """A transaction that will write: one at a time, so that rollups add up and a swept content is never referred to.
+
+    SQLite takes its write lock at once, PostgreSQL an advisory lock; who waits too long gets an OperationalError.
+    """
+    with engine.execution_options(**{_WRITE: True}).begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text(f"SET LOCAL lock_timeout = {_BUSY_MS}"))
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({_WRITE_LOCK})"))
+        yield connection
+
+
+def upsert(connection: Connection, table: Table) -> sqlite_dialect.Insert | postgresql_dialect.Insert:
+    """An INSERT of this database's dialect, which knows ON CONFLICT."""
+    if connection.dialect.name == "postgresql":
+        return postgresql_dialect.insert(table)
+    return sqlite_dialect.insert(table)
+
+
+def upgrade(url: str, revision: str = "head") -> None:
+    """Bring the schema up to date; any number of processes may do so at once.
+
+    Raises DatabaseError for a URL or a schema that cannot be used, DatabaseAway when no connection is made.
+    """
+    engine = open_engine(url)
+    try:
+        with writing(engine) as connection:
+            configuration = migrations()
+            configuration.attributes["connection"] = connection
+            command.upgrade(configuration, revision)
+    except DBAPIError as error:
+        raise translated(error, engine.url) from error
+    finally:
+        engine.dispose()
+
+
+def migrations() -> Config:
+    """Alembic's configuration, wherever the package is installed."""
+    configuration = Config()
+    configuration.set_main_option("script_location", str(importlib.resources.files("migrations")))
+    return configuration
+
+
+def current(engine: Engine) -> str | None:
+    """The revision of this database; None before the first upgrade. Raises like upgrade()."""
+    try:
+        with engine.connect() as connection:
+            return MigrationContext.configure(connection).get_current_revision()
+    except DBAPIError as error:
+        raise translated(error, engine.url) from error
+
+
+def pending(engine: Engine) -> bool:
+    """Whether the schema is older than this program. A newer one is not pending: versions run side by side."""
+    script = ScriptDirectory.from_config(migrations())
+    revision = current(engine)
+    known = {step.revision for step in script.walk_revisions()}
+    return revision != script.get_current_head() and (revision is None or revision in known)
+
+
+def translated(error: DBAPIError, url: URL) -> DatabaseError:
+    """The driver's error in our terms, without statement or parameters, which may hold what must not be logged."""
+    cause = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
+    return DatabaseAway(f"{_shown(url)}: {cause}")
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise DatabaseError(
+            "store.url is no database URL; write sqlite:///understudy.db or postgresql://user@host/understudy"
+        ) from None
+    if parsed.drivername in ("postgresql", "postgres"):
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    return parsed
+
+
+def _shown(url: URL) -> str:
+    return repr(url.render_as_string(hide_password=True))
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # the driver would begin transactions of its own otherwise
+    for pragma in _SQLITE_PRAGMAS:
+        connection.execute(pragma)
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    write = connection.get_execution_options().get(_WRITE, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")

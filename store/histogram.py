@@ -1,0 +1,71 @@
+"""Latency histograms that merge: logarithmic buckets, the relative error of a quantile bounded.
+
+The buckets of DDSketch (Masson, Rim, Lee, VLDB 2019): bucket i holds values in (g^(i-1), g^i], g = (1 + a) / (1 - a), and
+2 g^i / (g + 1) is within a of every value in it. Sparse counts by bucket are added to merge.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import msgspec
+
+RELATIVE_ERROR: Final = 0.04
+_GAMMA: Final = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR)
+_LOG_GAMMA: Final = math.log(_GAMMA)
+_decoder = msgspec.msgpack.Decoder(dict[int, int])
+_encoder = msgspec.msgpack.Encoder()
+
+Histogram = dict[int, int]
+"""Counts by bucket. Values are whole microseconds; 0 and 1 share bucket 0."""
+
+
+def bucket(value: int) -> int:
+    """The bucket of a value; negative ones (a clock that was set back) count as 0."""
+    return math.ceil(math.log(value) / _LOG_GAMMA - 1e-9) if value > 1 else 0
+
+
+def upper(index: int) -> float:
+    """The largest value of a bucket."""
+    return float(_GAMMA**index)
+
+
+def add(histogram: Histogram, value: int) -> None:
+    """Count one value."""
+    index = bucket(value)
+    histogram[index] = histogram.get(index, 0) + 1
+
+
+def merge(into: Histogram, other: Mapping[int, int]) -> None:
+    """Add the counts of another histogram."""
+    get = into.get
+    for index, count in other.items():
+        into[index] = get(index, 0) + count
+
+
+def quantiles(histogram: Mapping[int, int], wanted: Iterable[float]) -> list[float | None]:
+    """The values at these ranks (0 to 1), in microseconds; None when nothing was counted."""
+    order = sorted(histogram.items())
+    total = sum(count for _, count in order)
+    return [_at(order, rank * (total - 1)) if total else None for rank in wanted]
+
+
+def pack(histogram: Mapping[int, int]) -> bytes:
+    """Serialise (msgpack map)."""
+    return _encoder.encode(histogram) if histogram else b""
+
+
+def unpack(data: bytes) -> Histogram:
+    """Read what pack() wrote."""
+    return _decoder.decode(data) if data else {}
+
+
+def _at(order: list[tuple[int, int]], rank: float) -> float:
+    seen = 0
+    for index, count in order:
+        seen += count
+        if seen > rank:
+            return 2 * upper(index) / (_GAMMA + 1) if index else 1.0
+    return 2 * upper(order[-1][0]) / (_GAMMA + 1)
