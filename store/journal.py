@@ -127,7 +127,7 @@ class Journal:
 
     def _lose(self, error: Exception) -> None:
         self.lost += 1
-        self.last_error = error
+        self.last_error = error.with_traceback(None)  # which would hold on to the record
         self._faults.note(error)
         if self._on_fault is not None:
             try:

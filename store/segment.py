@@ -87,13 +87,13 @@ class SegmentReader:
     def __init__(self, path: Path, ring: KeyRing, *, name: str | None = None) -> None:
         self.path = path
         self.name = name or path.name
-        """The name the segment was written under, when the file lies elsewhere now."""
+        """The name the segment was written under, where the file is a moved or partial copy."""
         self.torn = 0
         """Bytes of an incomplete frame at the end, as the last reading found them."""
         self._ring = ring
         self._cipher: SegmentCipher | None = None
-        self._next = (HEADER_BYTES, 0)
-        """Offset and counter of the frame after the last good one."""
+        self._next = (HEADER_BYTES, 0) if name is None else (0, 0)
+        """Offset and counter of the frame after the last good one; a copy may begin with any frame."""
 
     def entries(self, offset: int = 0) -> Iterator[Entry]:
         """Yield what stands whole at and after `offset`, which is 0 or the end of an earlier entry.
