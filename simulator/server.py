@@ -42,7 +42,7 @@ def build_server(app: ASGIApp) -> uvicorn.Server:
         access_log=False,
         server_header=False,
         timeout_keep_alive=75,
-        timeout_graceful_shutdown=3,
+        timeout_graceful_shutdown=1,
     )
     return uvicorn.Server(config)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import replace
 
 from simulator.brain import Answer, Brain, Prompt
@@ -26,16 +27,17 @@ class SmallModelBrain:
             return _broken_call(answer, rng)
         if prompt.schema is not None or prompt.json_mode:
             return replace(answer, content=_broken_json(answer.content or "{}", rng))
-        return replace(answer, content=_wrong_text(answer.content or "", rng))
+        return replace(answer, content=_wrong_text(answer.content or "", prompt.text("system"), rng))
 
 
 def _broken_call(answer: Answer, rng: random.Random) -> Answer:
-    """Arguments cut short, of the wrong shape, or a tool that does not exist."""
+    """Arguments cut short, of the wrong shape or with wrong digits, or a tool that does not exist."""
     call = answer.tool_calls[0]
     spoiled = rng.choice(
         (
             replace(call, arguments=call.arguments[: len(call.arguments) * 2 // 3]),
             replace(call, arguments='{"input": ' + call.arguments + "}"),
+            replace(call, arguments=_wrong_digits(call.arguments)),
             replace(call, name=f"{call.name}_v2"),
         )
     )
@@ -43,13 +45,20 @@ def _broken_call(answer: Answer, rng: random.Random) -> Answer:
 
 
 def _broken_json(text: str, rng: random.Random) -> str:
-    """JSON cut short, wrapped in talk, or with its fields renamed."""
-    return rng.choice((text[: len(text) * 2 // 3], f"Sure! Here it is:\n{text}", text.replace('"', '"_', 1)))
+    """JSON cut short, wrapped in talk, with a field renamed or with wrong digits."""
+    cut, chatty = text[: len(text) * 2 // 3], f"Sure! Here it is:\n{text}"
+    return rng.choice((cut, chatty, text.replace('"', '"_', 1), _wrong_digits(text)))
 
 
-def _wrong_text(text: str, rng: random.Random) -> str:
-    """A label that is none, or text in which the small model lost its thread."""
-    if len(text.split()) <= 2:
-        return rng.choice(("other", "I am not sure.", text + " " + text, "unknown"))
+def _wrong_digits(text: str) -> str:
+    return re.sub(r"\d", lambda digit: str((int(digit.group()) + 1) % 10), text)
+
+
+def _wrong_text(text: str, system: str, rng: random.Random) -> str:
+    """Another label or none at all for a short answer; a long one loses its thread."""
     words = text.split()
-    return " ".join(words[: max(3, len(words) // 3)]) + " and " + " ".join(words[-3:])
+    if len(words) > 2:
+        return " ".join(words[: max(3, len(words) // 3)]) + " and " + " ".join(words[-3:])
+    listed = re.search(r"Labels: ([\w, ]+)", system)
+    others = [label for label in listed.group(1).split(", ") if label != text] if listed else []
+    return rng.choice((*others[:3], "I am not sure.", "unknown"))
