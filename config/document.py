@@ -26,6 +26,8 @@ Path = tuple[str | int, ...]
 _REFERENCE: Final = re.compile(
     r"\$(?:(?P<escaped>\$\{)|\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}|(?P<broken>\{))"
 )
+_TAG_PREFIX: Final = "tag:yaml.org,2002:"
+_TAGS: Final = ("str", "int", "float", "bool", "null", "timestamp", "value", "merge", "seq", "map")
 _NULL: Final = ("", "~", "null", "Null", "NULL")
 _TRUE: Final = ("true", "True", "TRUE")
 _FALSE: Final = ("false", "False", "FALSE")
@@ -125,6 +127,8 @@ class _Reader:
         if len(self.places) >= MAX_VALUES or len(path) > MAX_DEPTH:
             raise _TooLarge
         self.places[path] = _place(node, key)
+        if node.tag.removeprefix(_TAG_PREFIX) not in _TAGS:
+            self._problem(node, path, repr(node.tag), "is a tag this file does not use", "remove it")
         if isinstance(node, yaml.MappingNode):
             return self._mapping(path, node)
         if isinstance(node, yaml.SequenceNode):
@@ -149,8 +153,6 @@ class _Reader:
 
     def _scalar(self, path: Path, node: yaml.ScalarNode, key: yaml.Node) -> Any:
         written = str(node.value)
-        if node.tag.startswith("!") or node.tag == "tag:yaml.org,2002:binary":
-            self._problem(node, path, repr(node.tag), "is a tag this file does not use", "remove it")
         if "${" in written:
             self.places[path] = _place(node, key, written)
             return _REFERENCE.sub(lambda found: self._replace(found, node, path), written)

@@ -6,6 +6,7 @@ become the descriptions of the exported JSON Schema.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from config.units import Duration, Share, Size, Timeout, wrong
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:/@+-]*$"
+NOT_A_VARIABLE = "is not the name of a variable"
 
 
 def _checked_url(url: str) -> str:
@@ -78,13 +80,19 @@ def _printable(name: str) -> str:
     return name
 
 
+def _variable(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        raise wrong(NOT_A_VARIABLE, "put the key into a variable and name that here, like OPENAI_API_KEY")
+    return name
+
+
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=128)]
 RuleName = Annotated[str, AfterValidator(_printable), StringConstraints(max_length=128)]
 BaseUrl = Annotated[str, AfterValidator(_checked_url)]
 StoreUrl = Annotated[str, AfterValidator(_checked_store_url)]
 HeaderName = Annotated[str, AfterValidator(_checked_header)]
 HeaderValue = Annotated[str, AfterValidator(_checked_header_value)]
-EnvironmentName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+EnvironmentName = Annotated[str, AfterValidator(_variable)]
 Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Fallback = Literal["upstream", "none"]
 

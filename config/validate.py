@@ -14,7 +14,7 @@ from config.consistency import Finding, findings
 from config.document import Document, Path, Place, spelled
 from config.fields import keys_at
 from config.problem import VALUE_LENGTH, ConfigError, Problem
-from config.settings import NAME_PATTERN, Settings
+from config.settings import NAME_PATTERN, NOT_A_VARIABLE, Settings
 
 _KINDS: Final = {
     "string_type": ("is not a text", "put it into quotes"),
@@ -28,6 +28,8 @@ _KINDS: Final = {
     "dict_type": ("is not a mapping", "write keys and values"),
     "model_type": ("is not a mapping", "write keys and values"),
     "tuple_type": ("is not a list", "write it in [brackets] or as lines that start with -"),
+    "too_short": ("is empty", "write at least one or leave it out"),
+    "string_too_short": ("is empty", ""),
     "path_type": ("is not a path", ""),
 }
 """Messages for the kinds of errors that pydantic words for programmers."""
@@ -112,8 +114,8 @@ def _shown(document: Document, finding: Finding, place: Place) -> str:
         return repr(finding.path[-1])
     if finding.about == "absence":
         return ""
-    if "headers" in finding.path[2:3]:
-        return "'***'"
+    if "headers" in finding.path[2:3] or finding.message == NOT_A_VARIABLE:
+        return "'***'"  # what may be a key pasted into the wrong place
     value = place.written if place.written is not None else _at(document.values, finding.path)
     if isinstance(value, dict | list):
         return "a mapping" if isinstance(value, dict) else "a list"
