@@ -6,6 +6,8 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
+from store.errors import StoreError
+
 log = logging.getLogger(__name__)
 
 Duty = Callable[[], None]
@@ -34,6 +36,7 @@ class Duties:
 
 
 def describe(error: BaseException) -> str:
-    """Name an error and its cause without their messages, which may quote what was logged."""
+    """Name an error and its cause; with its message only if it is ours, as others may quote what was logged."""
+    message = f": {error}" if isinstance(error, StoreError) else ""
     cause = f" ({type(error.__cause__).__name__})" if error.__cause__ else ""
-    return type(error).__name__ + cause
+    return type(error).__name__ + message + cause

@@ -30,7 +30,7 @@ from store.keyring import KeyRing
 from store.lag import Backlog, ShipperStatus, backlog, measure, read_status, segments, write_status
 from store.quarantine import Quarantine
 from store.segment import SUFFIX, Entry, SegmentReader
-from store.sink import Position, Sink, SinkAway, SinkRefused
+from store.sink import Position, Sink, SinkAway
 
 __all__ = ["Backlog", "Shipper", "ShipperStatus", "backlog", "read_status"]
 
@@ -86,7 +86,7 @@ class Shipper:
         """Segments of dead writers whose every entry was handed on."""
         self._unreadable: set[str] = set()
         self._complained: set[str] = set()
-        self._reported_at = 0.0
+        self._reported_at = float("-inf")
 
     def run(self, stop: threading.Event) -> None:
         """Ship until told to stop, then what a few seconds allow; waits while another shipper works here."""
@@ -124,7 +124,7 @@ class Shipper:
         self._flush(batch)
         self._sweep()
         self._note(last_success_us=_now_us(), away=False, unreadable=len(self._unreadable))
-        self._report()
+        self._report_if_due(moved=self.status.acknowledged != self._committed)
         return self.status.shipped - before
 
     def close(self) -> None:
@@ -266,17 +266,18 @@ class Shipper:
         for path in self._read_out:
             self._retire(path)
         self._read_out = []
-        if time.monotonic() - self._reported_at > _REPORT_SECONDS:
-            self._report()
+        self._report_if_due(moved=False)
         self._duties.run_due()
 
     def _deliver(self, batch: Sequence[_Item]) -> None:
-        """Write a batch; one with a record that the sink refuses is halved until that record stands alone."""
+        """Write a batch; one with a record that the sink refuses, or breaks on, is halved until it stands alone."""
         records = [item.entry.record for item in batch if item.entry.record is not None]
         positions = _positions(batch)
         try:
             new = self._sink.write(records, positions)
-        except SinkRefused as error:
+        except (SinkAway, OSError, MemoryError):
+            raise
+        except Exception as error:  # noqa: BLE001  whatever a record breaks, the next one must pass
             if len(batch) > 1:
                 middle = len(batch) // 2
                 self._deliver(batch[:middle])
@@ -292,7 +293,7 @@ class Shipper:
             away=False,
         )
 
-    def _refuse(self, item: _Item, error: SinkRefused) -> None:
+    def _refuse(self, item: _Item, error: Exception) -> None:
         place = self._quarantine.keep_record(item.path, item.entry)
         log.error("the database refused a record, kept in %s: %s", place, describe(error))
         self._note(quarantined=self.status.quarantined + 1)
@@ -320,6 +321,11 @@ class Shipper:
 
     def _note(self, **changes: Any) -> None:
         self.status = msgspec.structs.replace(self.status, **changes)
+
+    def _report_if_due(self, *, moved: bool) -> None:
+        """Report what a pass moved, and a sign of life now and then."""
+        if moved or time.monotonic() - self._reported_at > _REPORT_SECONDS:
+            self._report()
 
     def _report(self) -> None:
         """Write the status file; a full disk must not stop the one process that can empty it."""

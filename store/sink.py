@@ -29,7 +29,9 @@ class Sink(Protocol):
         """Store a batch and its positions in one transaction; returns how many records were new.
 
         Idempotent by record id; `records` may be empty when only positions moved. Raises SinkAway when the database
-        cannot be reached, SinkRefused for a record that it can never take; in both cases nothing was stored.
+        cannot be reached, SinkRefused for a record that it can never take; in both cases nothing was stored. Their
+        messages are logged and shown, so they hold neither content nor secrets. Any other exception counts as a
+        refusal, except OSError and MemoryError, after which the batch is tried again.
         """
         ...
 

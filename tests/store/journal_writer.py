@@ -57,7 +57,7 @@ def main(directory: str, key_file: str, first: str) -> None:
     sizes = random.Random(int(first))
     number = int(first)
     while True:
-        if journal.append(record(number, sizes.choice((0, 500, 4_000, 60_000, 900_000)))):
+        if journal.append(record(number, sizes.choice((0, 500, 4_000, 60_000, 200_000)))):
             os.write(1, b"%d\n" % number)
         number += 1
 

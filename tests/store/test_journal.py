@@ -260,7 +260,7 @@ def test_no_record_that_was_kept_is_lost_by_a_kill(tmp_path: Path) -> None:
     kept: list[int] = []
     for round_number in range(6):
         writers = [
-            _start_writer(tmp_path, (round_number * 4 + writer) * 1_000_000, moments.randint(1, 300))
+            _start_writer(tmp_path, (round_number * 4 + writer) * 1_000_000, moments.randint(1, 120))
             for writer in range(4)
         ]
         for writer, numbers in writers:

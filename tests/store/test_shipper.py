@@ -29,19 +29,22 @@ WRITER = Path(__file__).with_name("journal_writer.py")
 class MemorySink:
     """A sink in memory that can be away, and that refuses the records whose numbers it is told."""
 
-    def __init__(self, refuses: Sequence[int] = ()) -> None:
+    def __init__(self, refuses: Sequence[int] = (), breaks_on: int = -1) -> None:
         self.numbers: list[int] = []
         self.offsets: dict[str, int] = {}
         self.batches: list[int] = []
         self.away = False
         self.tries = 0
         self._refuses = set(refuses)
+        self._breaks_on = breaks_on
 
     def write(self, records: Sequence[Record], positions: Sequence[Position]) -> int:
         self._reach()
         numbers = [int.from_bytes(record.id, "big") for record in records]
         if self._refuses & set(numbers):
-            raise SinkRefused("a record with content in its message")
+            raise SinkRefused("a value it cannot hold")
+        if self._breaks_on in numbers:
+            raise RecursionError("content")
         new = [number for number in numbers if number not in self.numbers]
         self.numbers += new
         self.batches.append(len(records))
@@ -60,7 +63,7 @@ class MemorySink:
     def _reach(self) -> None:
         self.tries += 1
         if self.away:
-            raise SinkAway("a host name and a password") from ConnectionRefusedError()
+            raise SinkAway("no route to the database") from ConnectionRefusedError("secret")
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
@@ -276,6 +279,19 @@ def test_refused_records_go_to_quarantine_alone(
         assert entry.record is not None
         kept[int.from_bytes(entry.record.id, "big")] = entry.record
     assert kept == {number: make_record(number, size=100) for number in poison}
+    assert caplog.text.count("a value it cannot hold") == len(poison)
+
+
+def test_a_record_that_breaks_the_sink_does_not_stop_the_others(
+    tmp_path: Path, ring: KeyRing, make_record: MakeRecord, caplog: pytest.LogCaptureFixture
+) -> None:
+    fill(tmp_path, ring, [make_record(number) for number in range(5)])
+    sink = MemorySink(breaks_on=3)
+    with Shipper(tmp_path, ring, sink) as shipper:
+        assert shipper.ship_once() == 4
+        assert shipper.status.quarantined == 1
+    assert sink.numbers == [0, 1, 2, 4]
+    assert "RecursionError" in caplog.text
     assert "content" not in caplog.text
 
 
@@ -296,7 +312,7 @@ def test_database_away_then_back(
         for number in range(1, 100):
             journal.append(make_record(number))
         assert backlog(tmp_path).segments == len(segments(tmp_path))
-        assert status_of(tmp_path).last_error == "SinkAway (ConnectionRefusedError)"
+        assert status_of(tmp_path).last_error == "SinkAway: no route to the database (ConnectionRefusedError)"
         sink.away = False
         wait_until(lambda: len(sink.numbers) == 100 and not status_of(tmp_path).away)
         sink.away = True
@@ -308,7 +324,7 @@ def test_database_away_then_back(
         thread.join()
     assert sink.numbers == list(range(101))
     assert status_of(tmp_path).pending_bytes == 0
-    assert "password" not in caplog.text + str(status_of(tmp_path))
+    assert "secret" not in caplog.text + str(status_of(tmp_path))
 
 
 def test_what_was_journalled_last_is_shipped_on_the_way_out(
