@@ -146,8 +146,11 @@ class EngineTimeouts(Timeouts):
     """Limits on one attempt at an engine: shorter than an upstream's, because the upstream is still to be asked."""
 
     connect: Timeout | None = 1.0
+    """Until a connection stands."""
     first_byte: Timeout | None = 60.0
+    """From the request being sent until the response head."""
     idle: Timeout | None = 30.0
+    """Between two chunks of the answer."""
 
 
 class Retries(Section):
