@@ -5,20 +5,22 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 import zstandard
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from store.conversation import Atom
 from store.reading import Body, read_unit
 from store.schema import CONTENT_SWEEPS, contents, state
-from store.template import Part, Unit
+from store.template import Kind, Part
 
 _CHUNK: Final = 500
 _PLAIN: Final = b"\x00"
 _ZSTD: Final = b"\x01"
 _MAX_BODY: Final = 1 << 31
+_PERSONS: Final[Mapping[Kind, bytes]] = {"turn": b"turn", "text": b"text", "flat": b"flat"}
 _T = TypeVar("_T")
 
 
@@ -100,6 +102,7 @@ class Staged:
         self._units: dict[bytes, tuple[tuple[Reference, ...], tuple[Atom, ...]]] = {}
         self._found: dict[bytes, int] = {}
         self._used: dict[int, int] = {}
+        self._first_new = 1 << 62
 
     def part(self, part: Part) -> Reference:
         """Refer to a part, to be stored if it is new."""
@@ -116,8 +119,8 @@ class Staged:
             return [], []
         references = [self.part(body.skeleton)]
         atoms: list[Atom] = []
-        for unit in body.units:
-            unit_references, unit_atoms = self._unit(unit)
+        for index, raw in enumerate(body.units):
+            unit_references, unit_atoms = self._unit(raw, body.kinds.get(index, "turn"))
             references += unit_references
             atoms += unit_atoms
         references += map(self.part, body.parts)
@@ -128,20 +131,15 @@ class Staged:
         uses = list(uses)
         days = {ref: day for day, refs in sorted(uses, key=lambda use: use[0]) for ref in refs}
         self._find(connection)
-        missing = sorted(digest for digest in self._fresh if digest not in self._found)
-        rows = [
-            {
-                "digest": digest,
-                "body": self._codec.seal(self._fresh[digest], digest),
-                "last_used": days[digest],
-            }
-            for digest in missing
-            if digest in days
-        ]
-        if rows:
-            connection.execute(insert(contents), rows)
-            self._find(connection, missing)
-        self._note_days(connection, {self.id(ref): day for ref, day in days.items()}, frozenset(missing))
+        missing = [digest for digest in self._fresh if digest in days and digest not in self._found]
+        if missing:
+            self._insert(connection, missing, days)
+        self._note_days(connection, {self.id(ref): day for ref, day in days.items()})
+
+    def ids(self, references: Sequence[Reference]) -> list[int]:
+        """The ids of stored references."""
+        found = self._found
+        return [ref if type(ref) is int else found[ref] for ref in references]  # type: ignore[index]
 
     def id(self, reference: Reference) -> int:
         """The id of a stored reference."""
@@ -156,26 +154,44 @@ class Staged:
                 self._cache.units[digest] = KnownUnit(tuple(map(self.id, references)), atoms)
         self._cache.trim()
 
-    def _unit(self, unit: Unit) -> tuple[tuple[Reference, ...], tuple[Atom, ...]]:
-        digest = hashlib.blake2b(unit.raw, digest_size=16, person=unit.kind.encode()).digest()
+    def _unit(self, raw: bytes, kind: Kind) -> tuple[tuple[Reference, ...], tuple[Atom, ...]]:
+        digest = hashlib.blake2b(raw, digest_size=16, person=_PERSONS[kind]).digest()
         known = self._cache.units.get(digest) or self._units.get(digest)
         if known is None:
-            reading = read_unit(unit)
+            reading = read_unit(raw, kind)
             known = tuple(map(self.part, reading.parts)), reading.atoms
             self._units[digest] = known
         return known
 
-    def _find(self, connection: Connection, digests: Sequence[bytes] | None = None) -> None:
-        for chunk in chunks(list(self._fresh) if digests is None else digests):
+    def _find(self, connection: Connection) -> None:
+        for chunk in chunks(list(self._fresh)):
             query = select(contents.c.digest, contents.c.id).where(contents.c.digest.in_(chunk))
             self._found.update((bytes(digest), number) for digest, number in connection.execute(query))
 
-    def _note_days(self, connection: Connection, days: Mapping[int, int], new: frozenset[bytes]) -> None:
-        fresh = {self._found[digest] for digest in new if digest in self._found}
+    def _insert(
+        self, connection: Connection, digests: Sequence[bytes], days: Mapping[Reference, int]
+    ) -> None:
+        """Number new contents in the order of their use, so that those of one conversation lie together."""
+        self._first_new = (connection.execute(select(func.max(contents.c.id))).scalar() or 0) + 1
+        self._found.update(zip(digests, count(self._first_new)))
+        rows = [
+            {
+                "id": self._found[digest],
+                "digest": digest,
+                "body": self._codec.seal(self._fresh[digest], digest),
+                "last_used": days[digest],
+            }
+            for digest in digests
+        ]
+        connection.execute(insert(contents), rows)
+
+    def _note_days(self, connection: Connection, days: Mapping[int, int]) -> None:
         known = self._cache.days
-        stale = [{"used": number, "day": day} for number, day in days.items() if known.get(number, -1) < day]
-        self._used.update((row["used"], row["day"]) for row in stale)
-        if rows := [row for row in stale if row["used"] not in fresh]:
+        self._used = {number: day for number, day in days.items() if known.get(number, -1) < day}
+        rows = [
+            {"used": number, "day": day} for number, day in self._used.items() if number < self._first_new
+        ]
+        if rows:
             connection.execute(_touch, rows)
 
 

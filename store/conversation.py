@@ -9,7 +9,7 @@ because many agents write the time into them.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
@@ -17,7 +17,7 @@ import msgspec
 
 from wire.tolerant import mapping, mappings, text
 
-_MAX_POINTS: Final = 64
+_MAX_POINTS: Final = 16
 """Earlier answers looked for: a conversation that goes on is found by its last few."""
 _INSTRUCTIONS: Final = ("system", "developer")
 _SIGNED_63: Final = (1 << 63) - 1
@@ -32,35 +32,40 @@ class Atom(NamedTuple):
     digest: bytes
 
 
+class Place(NamedTuple):
+    """Where a call stands in its conversation."""
+
+    behind: tuple[int, ...]
+    """Points that it has passed, the latest first."""
+    ahead: int | None
+    """The point at which its answer ends; None when it answered nothing."""
+
+
 class Chain:
-    """Hashes conversations with a key, so that hashes on disk tell nothing about common texts."""
+    """Hashes conversations with a key, so that numbers on disk tell nothing about common texts."""
 
     def __init__(self, key: bytes) -> None:
+        self._start = hashlib.blake2b(digest_size=8, key=key, person=b"point")
         self._key = key
 
     def number(self, data: bytes, purpose: bytes) -> int:
         """A positive 63-bit integer that stands for these bytes."""
-        digest = hashlib.blake2b(data, digest_size=8, key=self._key, person=purpose).digest()
-        return int.from_bytes(digest, "big") & _SIGNED_63
+        return _number(hashlib.blake2b(data, digest_size=8, key=self._key, person=purpose).digest())
 
-    def points(self, turns: Sequence[Atom]) -> list[int]:
-        """The points in a request at which the model had answered, latest first."""
-        points = []
-        state = b""
-        for atom in turns:
-            state = _link(state, atom)
-            if atom.answer:
-                points.append(state)
-        return [self.number(state, b"point") for state in points[: -_MAX_POINTS - 1 : -1]]
-
-    def end(self, turns: Sequence[Atom], answer: Sequence[Atom]) -> int | None:
-        """The point at which this call's answer ends; None when it answered nothing."""
-        if not answer:
-            return None
-        state = b""
-        for atom in (*turns, *answer):
-            state = _link(state, atom)
-        return self.number(state, b"point")
+    def place(self, turns: Sequence[Atom], answer: Sequence[Atom]) -> Place:
+        """The points after each earlier answer, and the one after this."""
+        state = self._start.copy()
+        skipped = sum(is_answer for is_answer, _ in turns) - _MAX_POINTS
+        behind = []
+        for is_answer, digest in turns:
+            state.update(digest)
+            if is_answer:
+                skipped -= 1
+                if skipped < 0:
+                    behind.append(_number(state.digest()))
+        for _, digest in answer:
+            state.update(digest)
+        return Place(tuple(reversed(behind)), _number(state.digest()) if answer else None)
 
 
 def read_turn(value: Any) -> tuple[Atom, ...]:
@@ -81,39 +86,46 @@ def read_answer(body: dict[str, Any]) -> tuple[Atom, ...]:
     return ()
 
 
-def _item(item: Any) -> Iterator[Atom]:
-    kind = text(item.get("type"))
+def _item(item: Mapping[str, Any]) -> Iterator[Atom]:
+    kind = item.get("type")
     if kind in ("function_call", "custom_tool_call"):
         yield _call(item.get("name"), item.get("arguments", item.get("input")))
     elif kind in ("function_call_output", "custom_tool_call_output"):
         yield from _content("tool", item.get("output"))
-    elif kind in ("", "message"):
-        role = text(item.get("role"))
-        if role in _INSTRUCTIONS:
-            return
-        yield from _content(role, item.get("content"))
-        yield from _content(role, item.get("refusal"))
-        for call in (*mappings(item.get("tool_calls")), {"function": item.get("function_call")}):
-            function = mapping(call.get("function"))
-            if function:
-                yield _call(function.get("name"), function.get("arguments"))
+    elif kind is None or kind == "message":
+        yield from _message(item)
     elif kind != "reasoning":
-        yield _atom(kind, "item", {key: item[key] for key in item if key not in ("id", "status")})
+        yield _atom(text(kind), "item", {key: item[key] for key in item if key not in ("id", "status")})
+
+
+def _message(message: Mapping[str, Any]) -> Iterator[Atom]:
+    role = text(message.get("role"))
+    if role in _INSTRUCTIONS:
+        return
+    yield from _content(role, message.get("content"))
+    yield from _content(role, message.get("refusal"))
+    for call in mappings(message.get("tool_calls")):
+        yield _function(mapping(call.get("function")))
+    if message.get("function_call"):
+        yield _function(mapping(message["function_call"]))
+
+
+def _function(function: Mapping[str, Any]) -> Atom:
+    return _call(function.get("name"), function.get("arguments"))
 
 
 def _content(role: str, content: Any) -> Iterator[Atom]:
     if isinstance(content, str):
         yield from _text(role, content)
+        return
     for block in mappings(content):
-        kind = text(block.get("type"))
+        kind = block.get("type")
         if kind == "tool_use":
             yield _call(block.get("name"), block.get("input"))
         elif kind == "tool_result":
             yield from _content("tool", block.get("content"))
-        elif isinstance(block.get("text"), str):
-            yield from _text(role, block["text"])
-        elif isinstance(block.get("refusal"), str):
-            yield from _text(role, block["refusal"])
+        elif isinstance(said := block.get("text") or block.get("refusal"), str):
+            yield from _text(role, said)
         elif kind not in ("thinking", "redacted_thinking"):
             yield _atom(role, "block", block)
 
@@ -135,5 +147,5 @@ def _atom(role: str, kind: str, value: Any) -> Atom:
     return Atom(role == "assistant", hashlib.blake2b(data, digest_size=16).digest())
 
 
-def _link(state: bytes, atom: Atom) -> bytes:
-    return hashlib.blake2b(state + atom.digest, digest_size=16).digest()
+def _number(digest: bytes) -> int:
+    return int.from_bytes(digest, "big") & _SIGNED_63

@@ -9,19 +9,20 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, delete, insert, select
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
-from store import rollup, varints
+from store import parts_list, rollup
 from store.contents import Codec, ContentCache, Reference, Seals, Staged, check_sweeps, chunks
 from store.conversation import Chain
 from store.database import upsert, writing
 from store.detail import Circumstances, Detail, encode_circumstances, encode_detail
 from store.errors import SinkAway, SinkError, SinkRefused
+from store.parts_list import PartsList
 from store.prices import Prices
 from store.reading import REQUEST_RAW, Body, Reader, Reading
 from store.record import Record
 from store.schema import calls
 from store.schema import positions as positions_table
 from store.series import Labels, SeriesIndex, storable
-from store.sessions import Place, Sessions
+from store.sessions import Sessions
 from store.sink import Position
 from store.template import NotSplittable
 from store.window import DAY
@@ -37,8 +38,10 @@ class _Call:
     circumstances: Reference
     request: list[Reference]
     response: list[Reference]
-    place: Place
+    behind: tuple[int, ...]
+    ahead: tuple[int, ...]
     day: int
+    labels: Labels
 
     @property
     def references(self) -> list[Reference]:
@@ -71,17 +74,15 @@ class DatabaseSink:
                 batch = [self._stage(staged, self._reader.read(record)) for record in new]
                 if batch:
                     staged.store(connection, ((call.day, call.references) for call in batch))
-                    labels = self._series.ids(connection, {Labels.of(call.reading.record) for call in batch})
-                    sessions = self._sessions.assign(
-                        connection, [(call.reading, call.place, call.day) for call in batch]
-                    )
+                    labels = self._series.ids(connection, {call.labels for call in batch})
+                    sessions = self._sessions.assign(connection, batch)
                     self._insert(connection, staged, batch, labels, sessions)
                 _write_positions(connection, positions)
         except (SQLAlchemyError, OverflowError) as error:
             raise _translated(error) from error
         staged.committed()
         self._series.committed(labels)
-        self._sessions.committed((call.place for call in batch), sessions)
+        self._sessions.committed(batch, sessions)
         return len(batch)
 
     def positions(self) -> Mapping[str, int]:
@@ -110,13 +111,16 @@ class DatabaseSink:
             reading.request, reading.flags = Body.raw(record.request or b""), reading.flags | REQUEST_RAW
             request, turns = staged.body(reading.request)
         response, _ = staged.body(reading.response)
+        behind, ahead = self._sessions.place(reading, turns)
         return _Call(
             reading=reading,
             circumstances=staged.part(encode_circumstances(Circumstances.of(record))),
             request=request,
             response=response,
-            place=self._sessions.place(reading, turns),
+            behind=behind,
+            ahead=ahead,
             day=record.started_us // _MICROSECONDS // DAY,
+            labels=self._series.labels(record),
         )
 
     def _insert(
@@ -127,7 +131,7 @@ class DatabaseSink:
         labels: Mapping[Labels, int],
         sessions: Sequence[int],
     ) -> None:
-        numbers = [labels[Labels.of(call.reading.record)] for call in batch]
+        numbers = [labels[call.labels] for call in batch]
         rows = [
             self._row(staged, call, series, session)
             for call, series, session in zip(batch, numbers, sessions, strict=True)
@@ -139,7 +143,7 @@ class DatabaseSink:
     def _row(self, staged: Staged, call: _Call, series: int, session: int) -> dict[str, Any]:
         reading, record, usage = call.reading, call.reading.record, call.reading.usage
         counts = (*reading.request.counts, *reading.response.counts)
-        ids = map(staged.id, call.references)
+        ids = staged.ids(call.references)
         detail = encode_detail(Detail.of(record, reading.response.volatile))
         return {
             "id": record.id,
@@ -164,7 +168,7 @@ class DatabaseSink:
             "list_cost": reading.list_cost,
             "request_size": record.request_size,
             "response_size": record.response_size,
-            "parts": varints.pack((len(call.request), len(counts), *counts, *ids)),
+            "parts": parts_list.pack(PartsList(len(call.request), counts, ids)),
             "detail": self._sealer.seal(detail, record.id),
         }
 

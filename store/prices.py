@@ -13,6 +13,8 @@ from wire.usage import Usage
 NANO: Final = 1_000_000_000
 """Nano-dollars in a dollar."""
 
+_REMEMBERED: Final = 1024
+
 PriceValues = Mapping[str, float | str | Decimal]
 
 
@@ -53,15 +55,25 @@ class Prices:
 
     def __init__(self, table: Mapping[str, PriceValues] | None = None) -> None:
         self._prices = {glob: Price.per_million(values) for glob, values in (table or {}).items()}
+        self._found: dict[str, Price | None] = {}
 
     def find(self, model: str) -> Price | None:
         """The price of a model; None when the owner gave none."""
-        exact = self._prices.get(model)
-        if exact is not None:
-            return exact
-        return next((price for glob, price in self._prices.items() if fnmatchcase(model, glob)), None)
+        try:
+            return self._found[model]
+        except KeyError:
+            if len(self._found) >= _REMEMBERED:
+                self._found.clear()  # names come from agents and may be anything
+            found = self._found[model] = self._match(model)
+            return found
 
     def cost(self, model: str, usage: Usage) -> int | None:
         """Nano-dollars of these tokens at this model's price; None when it is unknown."""
         price = self.find(model)
         return None if price is None else price.cost(usage)
+
+    def _match(self, model: str) -> Price | None:
+        exact = self._prices.get(model)
+        if exact is not None:
+            return exact
+        return next((price for glob, price in self._prices.items() if fnmatchcase(model, glob)), None)

@@ -13,7 +13,7 @@ import msgspec
 from store.conversation import Atom, read_answer, read_turn
 from store.prices import Prices
 from store.record import CLIENT_LEFT, Record
-from store.template import NotSplittable, Part, Split, Unit, split_request, split_response, split_unit
+from store.template import Kind, NotSplittable, Part, Split, split_request, split_response, split_unit
 from wire.accumulate import final_body
 from wire.tolerant import mapping, text
 from wire.usage import Usage, estimate, read_usage
@@ -52,14 +52,15 @@ class Body:
     """The parts of one body in order. A unit stands for its parts, which the content store may know already."""
 
     skeleton: Part | None = None
-    units: list[Unit] = field(default_factory=list)
+    units: list[bytes] = field(default_factory=list)
+    kinds: dict[int, Kind] = field(default_factory=dict)
     parts: list[Part] = field(default_factory=list)
     counts: list[int] = field(default_factory=list)
     volatile: list[Any] = field(default_factory=list)
 
     @classmethod
     def of(cls, split: Split) -> Body:
-        return cls(split.skeleton, split.units, split.parts, split.counts, split.volatile)
+        return cls(split.skeleton, split.units, split.kinds, split.parts, split.counts, split.volatile)
 
     @classmethod
     def raw(cls, data: bytes) -> Body:
@@ -145,10 +146,10 @@ class Reader:
         return upstream, upstream
 
 
-def read_unit(unit: Unit) -> UnitReading:
+def read_unit(raw: bytes, kind: Kind) -> UnitReading:
     """Take a unit apart and read what it says; raises NotSplittable."""
-    parts, value = split_unit(unit)
-    return UnitReading(parts, read_turn(value) if unit.kind == "turn" else ())
+    parts, value = split_unit(raw, kind)
+    return UnitReading(parts, read_turn(value) if kind == "turn" else ())
 
 
 def _decoded(record: Record) -> bytes | None:

@@ -70,7 +70,7 @@ SERIES_KEY: Final = tuple(column.name for column in series.columns if column.nam
 contents: Final = Table(
     "contents",
     metadata,
-    Column("id", _row_number, primary_key=True, autoincrement=True),
+    Column("id", _row_number, primary_key=True, autoincrement=False, comment="counted up by the one writer"),
     Column("digest", LargeBinary(16), nullable=False, unique=True, comment="keyed hash of the part"),
     Column("body", LargeBinary, nullable=False, comment="sealed"),
     Column("last_used", Integer, nullable=False, comment="day, of the latest call that uses it"),

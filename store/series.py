@@ -12,6 +12,7 @@ from store.schema import ENDPOINTS, ROUTES, SERIES_KEY, series
 
 _LABEL_LIMIT: Final = 200
 """Characters of a label; model names come from agents and may be anything."""
+_REMEMBERED: Final = 4096
 
 
 class Labels(NamedTuple):
@@ -26,21 +27,6 @@ class Labels(NamedTuple):
     understudy: str
     rule: str
     key: str
-
-    @classmethod
-    def of(cls, record: Record) -> Labels:
-        texts = (
-            record.target,
-            record.requested_model,
-            record.served_model,
-            record.task,
-            record.understudy,
-            record.rule,
-            record.key,
-        )
-        return cls(
-            ENDPOINTS.index(record.endpoint), ROUTES.index(record.route), *(storable(text) for text in texts)
-        )
 
     @property
     def endpoint_name(self) -> Endpoint:
@@ -69,6 +55,28 @@ class SeriesIndex:
 
     def __init__(self) -> None:
         self._known: dict[Labels, int] = {}
+        self._read: dict[tuple[str, ...], Labels] = {}
+
+    def labels(self, record: Record) -> Labels:
+        """The labels of a call."""
+        texts = (
+            record.endpoint,
+            record.route,
+            record.target,
+            record.requested_model,
+            record.served_model,
+            record.task,
+            record.understudy,
+            record.rule,
+            record.key,
+        )
+        labels = self._read.get(texts)
+        if labels is None:
+            if len(self._read) >= _REMEMBERED:
+                self._read.clear()
+            endpoint, route = ENDPOINTS.index(record.endpoint), ROUTES.index(record.route)
+            labels = self._read[texts] = Labels(endpoint, route, *map(storable, texts[2:]))
+        return labels
 
     def ids(self, connection: Connection, wanted: set[Labels]) -> dict[Labels, int]:
         """Ids of these series, made where they are new. Call committed() with the result after the commit."""

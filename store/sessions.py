@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 from sqlalchemy import Connection, select
 
@@ -17,14 +17,13 @@ from store.schema import threads
 _REMEMBERED: Final = 65_536
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a call stands in its conversation."""
+class Placed(Protocol):
+    """A call with its place in its conversation, as place() found it."""
 
+    reading: Reading
     behind: tuple[int, ...]
-    """Points that it has passed, the latest first."""
     ahead: tuple[int, ...]
-    """Points at which a later call may take up."""
+    day: int
 
 
 @dataclass(slots=True)
@@ -34,31 +33,31 @@ class Sessions:
     chain: Chain
     _recent: dict[int, int] = field(default_factory=dict)
 
-    def place(self, reading: Reading, turns: Sequence[Atom]) -> Place:
-        """Find a call's place."""
-        behind = self.chain.points(turns)
+    def place(self, reading: Reading, turns: Sequence[Atom]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The points that a call has passed, the latest first, and those at which a later call may take it up."""
+        behind, end = self.chain.place(turns, reading.answer)
+        ahead = () if end is None else (end,)
         if reading.continues:
-            behind.insert(0, self.chain.number(reading.continues.encode(), b"response"))
-        ahead = [point] if (point := self.chain.end(turns, reading.answer)) is not None else []
+            behind = (self.chain.number(reading.continues.encode(), b"response"), *behind)
         if reading.answer_id:
-            ahead.append(self.chain.number(reading.answer_id.encode(), b"response"))
-        return Place(tuple(behind), tuple(ahead))
+            ahead = (*ahead, self.chain.number(reading.answer_id.encode(), b"response"))
+        return behind, ahead
 
     def named(self, name: str) -> int:
         """The session that an agent calls by this name."""
         return self.chain.number(name.encode("utf-8", "replace"), b"session")
 
-    def assign(self, connection: Connection, calls: Sequence[tuple[Reading, Place, int]]) -> list[int]:
-        """Sessions of (call, place, day), in order; writes where these calls end."""
-        recent = self._look_up(connection, (point for _, place, _ in calls for point in place.behind))
+    def assign(self, connection: Connection, calls: Sequence[Placed]) -> list[int]:
+        """The sessions of calls, in order; writes where these calls end."""
+        recent = self._look_up(connection, (point for call in calls for point in call.behind))
         ends: dict[int, tuple[int, int]] = {}
         sessions = []
-        for reading, place, day in calls:
-            session = self._session(reading, place, recent)
+        for call in calls:
+            session = self._session(call, recent)
             sessions.append(session)
-            for point in place.ahead:
+            for point in call.ahead:
                 recent[point] = session
-                ends[point] = (session, day)
+                ends[point] = (session, call.day)
         if ends:
             rows = [
                 {"point": point, "session": session, "last_used": day}
@@ -69,10 +68,10 @@ class Sessions:
             connection.execute(statement.on_conflict_do_update(index_elements=["point"], set_=replaced), rows)
         return sessions
 
-    def committed(self, places: Iterable[Place], sessions: Iterable[int]) -> None:
+    def committed(self, calls: Sequence[Placed], sessions: Sequence[int]) -> None:
         """Remember where committed calls end."""
-        for place, session in zip(places, sessions, strict=True):
-            for point in place.ahead:
+        for call, session in zip(calls, sessions, strict=True):
+            for point in call.ahead:
                 self._recent.pop(point, None)
                 self._recent[point] = session
         for point in list(self._recent)[: max(0, len(self._recent) - _REMEMBERED)]:
@@ -82,13 +81,13 @@ class Sessions:
         """Forget every point: some were deleted."""
         self._recent.clear()
 
-    def _session(self, reading: Reading, place: Place, recent: dict[int, int]) -> int:
-        if reading.record.session:
-            return self.named(reading.record.session)
-        for point in place.behind:
+    def _session(self, call: Placed, recent: dict[int, int]) -> int:
+        if call.reading.record.session:
+            return self.named(call.reading.record.session)
+        for point in call.behind:
             if point in recent:
                 return recent[point]
-        return self.chain.number(reading.record.id, b"call")
+        return self.chain.number(call.reading.record.id, b"call")
 
     def _look_up(self, connection: Connection, wanted: Iterable[int]) -> dict[int, int]:
         points = set(wanted)

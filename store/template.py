@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -48,12 +48,8 @@ class NotSplittable(ValueError):
     """The body is no JSON object that can be taken apart; it is stored whole."""
 
 
-class Unit(NamedTuple):
-    """One message, or one large parameter, as raw JSON."""
-
-    raw: bytes
-    kind: Literal["turn", "text", "flat"]
-    """`turn` and `text` have their long strings as parts of their own; only turns are part of the conversation."""
+Kind = Literal["turn", "text", "flat"]
+"""`turn` and `text` have their long strings as parts of their own; only turns are part of the conversation."""
 
 
 @dataclass(slots=True)
@@ -61,20 +57,22 @@ class Split:
     """A body taken apart; join() puts it together again."""
 
     skeleton: Part
-    units: list[Unit] = field(default_factory=list)
-    """Each message and large parameter, in the order of their holes."""
+    units: list[bytes] = field(default_factory=list)
+    """Raw JSON of each message and large parameter, in the order of their holes."""
+    kinds: dict[int, Kind] = field(default_factory=dict)
+    """What the units are that are no turns, by their index."""
     parts: list[Part] = field(default_factory=list)
     """Parts that fill the skeleton itself, in order."""
     counts: list[int] = field(default_factory=list)
     volatile: list[Any] = field(default_factory=list)
 
 
-def split_unit(unit: Unit) -> tuple[tuple[Part, ...], Any]:
+def split_unit(raw: bytes, kind: Kind) -> tuple[tuple[Part, ...], Any]:
     """Take one unit apart: its template and then the parts that fill it, and its parsed JSON; raises NotSplittable."""
     parts: list[Part] = []
     try:
-        value = _decode(unit.raw)
-        template = _encode(value if unit.kind == "flat" else _hoist(value, parts))
+        value = _decode(raw)
+        template = _encode(value if kind == "flat" else _hoist(value, parts))
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise NotSplittable(type(error).__name__) from error
     return (template, *parts), value
@@ -89,14 +87,15 @@ def split_request(body: bytes) -> Split:
         data = bytes(raw)
         if key in _LIST_KEYS and data[:1] == b"[":
             items = _decode_array(data)
-            split.units += [Unit(bytes(item), "turn") for item in items]
+            split.units += map(bytes, items)
             split.counts.append(len(items))
             skeleton[key] = _list
         elif key in _LIST_KEYS:
-            split.units.append(Unit(data, "turn"))
+            split.units.append(data)
             skeleton[key] = _hole
         elif len(data) >= LARGE_VALUE:
-            split.units.append(Unit(data, "text" if key in _TEXT_KEYS else "flat"))
+            split.kinds[len(split.units)] = "text" if key in _TEXT_KEYS else "flat"
+            split.units.append(data)
             skeleton[key] = _hole
         else:
             skeleton[key] = raw
@@ -161,33 +160,35 @@ def _answer_member(key: str, value: Any, split: Split) -> Any:
         return _numbers_out(value, split.volatile)
     if key in _ANSWER_KEYS:
         return _hoist(value, split.parts)
-    raw = _encode(value)
-    if len(raw) < LARGE_VALUE:
-        return msgspec.Raw(raw)
-    split.parts.append(raw)
+    kind = type(value)
+    if kind is not dict and kind is not list and (kind is not str or len(value) < LARGE_VALUE):
+        return value
+    split.parts.append(_encode(value))
     return _hole
 
 
 def _hoist(value: Any, parts: list[Part]) -> Any:
     """The value with a hole for every long string, and those strings, as JSON text, in order."""
-    if isinstance(value, str):
+    kind = type(value)
+    if kind is str:
         if len(value) < LONG_STRING:
             return value
         parts.append(_encode(value))
         return _hole
-    if isinstance(value, dict):
+    if kind is dict:
         return {key: _hoist(member, parts) for key, member in value.items()}
-    if isinstance(value, list):
+    if kind is list:
         return [_hoist(member, parts) for member in value]
     return value
 
 
 def _numbers_out(value: Any, volatile: list[Any]) -> Any:
-    if isinstance(value, bool) or value is None or isinstance(value, str):
-        return value
-    if isinstance(value, dict):
+    kind = type(value)
+    if kind is int or kind is float:
+        volatile.append(value)
+        return _volatile
+    if kind is dict:
         return {key: _numbers_out(member, volatile) for key, member in value.items()}
-    if isinstance(value, list):
+    if kind is list:
         return [_numbers_out(member, volatile) for member in value]
-    volatile.append(value)
-    return _volatile
+    return value

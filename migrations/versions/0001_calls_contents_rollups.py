@@ -65,7 +65,11 @@ def upgrade() -> None:
     op.create_table(
         "contents",
         sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+            "id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+            comment="counted up by the one writer",
         ),
         sa.Column("digest", sa.LargeBinary(length=16), nullable=False, comment="keyed hash of the part"),
         sa.Column("body", sa.LargeBinary(), nullable=False, comment="sealed"),

@@ -1,0 +1,71 @@
+"""The contents of a call, in order, in a few dozen bytes.
+
+Ids are written as LEB128: templates are old and have small ids, and what is said is mostly new, so an id that lies at
+or above the largest one so far is written as the distance to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class PartsList:
+    """The circumstances first, then the request's parts, then the response's."""
+
+    request: int
+    """How many of the ids belong to the request."""
+    counts: Sequence[int]
+    """Lengths of the lists in the bodies, in order."""
+    ids: Sequence[int]
+
+
+def pack(parts: PartsList) -> bytes:
+    """Serialise."""
+    out = bytearray()
+    for number in (parts.request, len(parts.counts), *parts.counts):
+        _append(out, number)
+    largest = 0
+    for number in parts.ids:
+        if number >= largest:
+            _append(out, number - largest << 1 | 1)
+            largest = number
+        else:
+            _append(out, number << 1)
+    return bytes(out)
+
+
+def unpack(data: bytes) -> PartsList:
+    """Read what pack() wrote."""
+    numbers = _numbers(data)
+    request, counted = numbers[0], numbers[1]
+    ids = []
+    largest = 0
+    for number in numbers[2 + counted :]:
+        if number & 1:
+            largest += number >> 1
+            ids.append(largest)
+        else:
+            ids.append(number >> 1)
+    return PartsList(request, numbers[2 : 2 + counted], ids)
+
+
+def _append(out: bytearray, number: int) -> None:
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+
+
+def _numbers(data: bytes) -> list[int]:
+    numbers = []
+    number = shift = 0
+    for byte in data:
+        number |= (byte & 0x7F) << shift
+        if byte & 0x80:
+            shift += 7
+        else:
+            numbers.append(number)
+            number = shift = 0
+    return numbers
