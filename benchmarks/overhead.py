@@ -17,13 +17,17 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.machine import machine
+from benchmarks.memory import memory
 from benchmarks.part import Options, Part
 from benchmarks.peers.environment import ROOT
+from benchmarks.streams import streams
 from benchmarks.table import table
 from benchmarks.throughput import throughput
 
 _PARTS: Final[dict[str, Callable[[Options], Part]]] = {
     "rps": throughput,
+    "streams": streams,
+    "memory": memory,
 }
 
 
