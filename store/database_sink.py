@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import Connection, Engine, delete, insert, select
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
-from store import parts_list, rollup
+from store import call_id, parts_list, rollup
 from store.contents import Codec, ContentCache, Reference, Seals, Staged, check_sweeps, chunks
 from store.conversation import Chain
 from store.database import upsert, writing
@@ -25,9 +25,6 @@ from store.series import Labels, SeriesIndex, storable
 from store.sessions import Sessions
 from store.sink import Position
 from store.template import NotSplittable
-from store.window import DAY
-
-_MICROSECONDS: Final = 1_000_000
 
 
 @dataclass(slots=True)
@@ -119,7 +116,7 @@ class DatabaseSink:
             response=response,
             behind=behind,
             ahead=ahead,
-            day=record.started_us // _MICROSECONDS // DAY,
+            day=call_id.day(record.id),
             labels=self._series.labels(record),
         )
 

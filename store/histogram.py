@@ -27,9 +27,9 @@ def bucket(value: int) -> int:
     return math.ceil(math.log(value) / _LOG_GAMMA - 1e-9) if value > 1 else 0
 
 
-def upper(index: int) -> float:
-    """The largest value of a bucket."""
-    return float(_GAMMA**index)
+def middle(index: int) -> float:
+    """The value that stands for a bucket: none in it is further away than RELATIVE_ERROR."""
+    return float(2 * _GAMMA**index / (_GAMMA + 1)) if index else 1.0
 
 
 def add(histogram: Histogram, value: int) -> None:
@@ -67,5 +67,5 @@ def _at(order: list[tuple[int, int]], rank: float) -> float:
     for index, count in order:
         seen += count
         if seen > rank:
-            return 2 * upper(index) / (_GAMMA + 1) if index else 1.0
-    return 2 * upper(order[-1][0]) / (_GAMMA + 1)
+            return middle(index)
+    return middle(order[-1][0])

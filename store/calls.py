@@ -1,0 +1,252 @@
+"""Calls, one by one: lists for people, and a call with everything that was said in it, put together again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from sqlalchemy import Engine, Select, select
+from sqlalchemy.exc import DBAPIError
+
+from store import call_id as call_ids
+from store import parts_list
+from store.contents import Codec, Seals, load
+from store.conversation import Chain
+from store.database import translated
+from store.detail import Circumstances, Detail, decode_circumstances, decode_detail
+from store.reading import REQUEST_RAW, RESPONSE_RAW, STREAM, TRUNCATED
+from store.record import Attempt, Endpoint, Route
+from store.schema import ENDPOINTS, ROUTES, USAGE_SOURCES, calls, series
+from store.template import join
+from wire.usage import Usage
+
+BodyKind = Literal["json", "raw", "none"]
+_NEWEST: Final = b"\xff" * 16
+_COLUMNS: Final = tuple(
+    column for column in calls.columns if column.name not in ("parts", "detail", "series")
+)
+_LABELS: Final = tuple(column for column in series.columns if column.name != "id")
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which calls to list; None takes all. Times are Unix microseconds."""
+
+    since: int | None = None
+    until: int | None = None
+    route: Route | None = None
+    task: str | None = None
+    model: str | None = None
+    rule: str | None = None
+    status: int | None = None
+    session: str | None = None
+    """As shown by this module (16 hex digits), or the name that the agent gave it."""
+    before: str | None = None
+    """Cursor: the id of the last call of the page before."""
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class CallSummary:
+    """One line of a list. Durations are microseconds, money nano-dollars; None when unknown."""
+
+    id: str
+    started: int
+    duration: int
+    first_byte: int | None
+    overhead: int
+    endpoint: Endpoint
+    status: int
+    stream: bool
+    route: Route
+    target: str
+    model: str
+    served_model: str
+    understudy: str
+    task: str
+    rule: str
+    key: str
+    session: str
+    confidence: float | None
+    fallback: str
+    error: str
+    usage: Usage
+    usage_source: str
+    """`reported`, `spliced` (asked for by the proxy), `estimated`, or empty."""
+    cost: int | None
+    list_cost: int | None
+    """Of the same tokens at the price of the model that was asked for."""
+    cost_avoided: int | None
+    request_size: int
+    response_size: int
+    truncated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBody:
+    """A body as it was: `json` is equal as JSON to what was sent, `raw` the bytes themselves (or their beginning)."""
+
+    kind: BodyKind
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call with everything that is known of it."""
+
+    summary: CallSummary
+    circumstances: Circumstances
+    """Method, path, content types, user agent, reason and configuration version."""
+    attempts: tuple[Attempt, ...]
+    upstream_request_id: str
+    session_name: str
+    """As the agent gave it; empty when the session was inferred."""
+    request: StoredBody
+    response: StoredBody
+    """Of a stream: the answer that its events add up to."""
+
+
+class Calls:
+    """Reads calls. Methods raise DatabaseAway, and SealError for content whose key is missing."""
+
+    def __init__(self, engine: Engine, sealer: Seals, digest_key: bytes) -> None:
+        self._engine = engine
+        self._sealer = sealer
+        self._codec = Codec(sealer)
+        self._chain = Chain(digest_key)
+
+    def list(self, filters: Filters = Filters()) -> Sequence[CallSummary]:
+        """A page of calls, newest first."""
+        query = _filtered(select(*_COLUMNS, *_LABELS).join(series, series.c.id == calls.c.series), filters)
+        if filters.session is not None:
+            query = query.where(calls.c.session.in_(self.session_numbers(filters.session)))
+        try:
+            with self._engine.connect() as connection:
+                rows = connection.execute(query.order_by(calls.c.id.desc()).limit(filters.limit))
+                return [_summary(row._asdict()) for row in rows]
+        except DBAPIError as error:
+            raise translated(error, self._engine.url) from error
+
+    def session(self, session: str, limit: int = 1000) -> Sequence[CallSummary]:
+        """The calls of a session, oldest first."""
+        return list(reversed(self.list(Filters(session=session, limit=limit))))
+
+    def get(self, call_id: str) -> Call | None:
+        """A call by its id; None when it is not, or not any more, stored."""
+        number = call_ids.parse(call_id)
+        if number is None:
+            return None
+        query = (
+            select(*_COLUMNS, calls.c.parts, calls.c.detail, *_LABELS)
+            .join(series, series.c.id == calls.c.series)
+            .where(calls.c.id == number)
+        )
+        try:
+            with self._engine.connect() as connection:
+                row = connection.execute(query).first()
+                if row is None:
+                    return None
+                parts = parts_list.unpack(bytes(row.parts))
+                contents = load(connection, self._codec, parts.ids)
+        except DBAPIError as error:
+            raise translated(error, self._engine.url) from error
+        detail = decode_detail(self._sealer.open(bytes(row.detail), number))
+        return _call(row._asdict(), parts, contents, detail)
+
+    def session_numbers(self, session: str) -> Sequence[int]:
+        """What a session may be stored as: the number that is shown as these hex digits, or the agent's name for it."""
+        numbers = [self._chain.number(session.encode("utf-8", "replace"), b"session")]
+        if len(session) == 16 and all(digit in "0123456789abcdef" for digit in session):
+            numbers.append(int(session, 16) & ((1 << 63) - 1))
+        return numbers
+
+
+def _filtered(query: Select[Any], filters: Filters) -> Select[Any]:
+    equal = {
+        series.c.route: None if filters.route is None else ROUTES.index(filters.route),
+        series.c.task: filters.task,
+        series.c.model: filters.model,
+        series.c.rule: filters.rule,
+        calls.c.status: filters.status,
+    }
+    for column, wanted in equal.items():
+        if wanted is not None:
+            query = query.where(column == wanted)
+    if filters.since is not None:
+        query = query.where(calls.c.id >= call_ids.floor(filters.since))
+    if filters.until is not None:
+        query = query.where(calls.c.id < call_ids.floor(filters.until))
+    if filters.before is not None:
+        query = query.where(calls.c.id < (call_ids.parse(filters.before) or _NEWEST))
+    return query
+
+
+def _summary(row: Mapping[str, Any]) -> CallSummary:
+    flags = row["flags"]
+    return CallSummary(
+        id=call_ids.show(bytes(row["id"])),
+        started=row["started"],
+        duration=row["duration"],
+        first_byte=row["first_byte"],
+        overhead=row["overhead"],
+        endpoint=ENDPOINTS[row["endpoint"]],
+        status=row["status"],
+        stream=bool(flags & STREAM),
+        route=ROUTES[row["route"]],
+        session=f"{row['session']:016x}",
+        usage=Usage(row["input"], row["cached_input"], row["cache_write"], row["output"], row["reasoning"]),
+        usage_source=USAGE_SOURCES[row["usage_source"]],
+        truncated=bool(flags & TRUNCATED),
+        cost_avoided=_avoided(row),
+        **{name: row[name] for name in _AS_STORED},
+    )
+
+
+def _avoided(row: Mapping[str, Any]) -> int | None:
+    if ROUTES[row["route"]] != "slm":
+        return 0
+    return None if row["cost"] is None or row["list_cost"] is None else row["list_cost"] - row["cost"]
+
+
+_AS_STORED: Final = (
+    "target", "model", "served_model", "understudy", "task", "rule", "key", "confidence", "fallback", "error",
+    "cost", "list_cost", "request_size", "response_size",
+)  # fmt: skip
+
+
+def _call(
+    row: Mapping[str, Any], parts: parts_list.PartsList, contents: Mapping[int, bytes], detail: Detail
+) -> Call:
+    summary = _summary(row)
+    counts, volatile = iter(parts.counts), iter(detail.volatile)
+    first, *ids = parts.ids
+    request = (contents[number] for number in ids[: parts.request])
+    response = (contents[number] for number in ids[parts.request :])
+    attempts = detail.attempts
+    if attempts is None:
+        attempts = (Attempt(summary.route, summary.target, summary.status, "", detail.attempt_us),)
+    return Call(
+        summary=summary,
+        circumstances=decode_circumstances(contents[first]),
+        attempts=attempts,
+        upstream_request_id=detail.upstream_request_id,
+        session_name=detail.session,
+        request=_body(request, counts, volatile, raw=bool(row["flags"] & REQUEST_RAW)),
+        response=_body(response, counts, volatile, raw=bool(row["flags"] & RESPONSE_RAW)),
+    )
+
+
+def _body(parts: Iterator[bytes], counts: Iterator[int], volatile: Iterator[Any], *, raw: bool) -> StoredBody:
+    first = next(parts, None)
+    if first is None:
+        return StoredBody("none", b"")
+    if raw:
+        return StoredBody("raw", first)
+    ahead = _with_first(first, parts)
+    return StoredBody("json", join(ahead.__next__, counts.__next__, volatile.__next__))
+
+
+def _with_first(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    yield first
+    yield from rest

@@ -1,0 +1,205 @@
+"""What /stats says, from rollups alone: its cost depends on the window and the labels, never on the number of calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, get_args
+
+from sqlalchemy import ColumnElement, Connection, Engine, and_, or_, select
+from sqlalchemy.exc import DBAPIError
+
+from store import histogram
+from store.database import translated
+from store.prices import NANO
+from store.rollup import MEASURE_COLUMNS, Measures
+from store.schema import SERIES_KEY, rollups, series
+from store.series import Labels
+from store.window import Span, Window, cover
+
+GroupBy = Literal["task", "model", "understudy", "rule", "key", "route"]
+GROUPS: Final = get_args(GroupBy)
+WINDOWS: Final = get_args(Window)
+
+_LABEL: Final[Mapping[GroupBy, Callable[[Labels], str]]] = {
+    "task": lambda labels: labels.task,
+    "model": lambda labels: labels.model,
+    "understudy": lambda labels: labels.understudy,
+    "rule": lambda labels: labels.rule,
+    "key": lambda labels: labels.key,
+    "route": lambda labels: labels.route_name,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Replaced ÷ routable; None where nothing was routable, or nothing of it has a price."""
+
+    calls: float | None
+    tokens: float | None
+    """Input and output tokens."""
+    dollars: float | None
+    """At the price of the models that were asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Disjoint buckets, but for reasoning, which is part of output."""
+
+    input: int
+    cached_input: int
+    cache_write: int
+    output: int
+    reasoning: int
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The numbers of a window, or of one group in it. Times are milliseconds, money dollars."""
+
+    calls: int
+    routable: int
+    replaced: int
+    replacement_rate: Rates
+    fallbacks: Mapping[str, int]
+    """By cause."""
+    errors: int
+    latency_ms: Mapping[str, Mapping[str, float]]
+    """p50, p95 and p99 by route."""
+    first_byte_ms: Mapping[str, Mapping[str, float]]
+    overhead_ms: Mapping[str, float]
+    """p50 and p99 of what the proxy added."""
+    tokens: Tokens
+    cost: float
+    cost_avoided: float
+    unpriced: int
+    """Calls whose model has no price: they count nothing in the money figures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group(Figures):
+    """The figures of the calls that share a label."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class StatsReport(Figures):
+    """The figures of a window."""
+
+    window: Window
+    since: int
+    """Unix second at which the window really begins; 0 for all."""
+    until: int
+    by: GroupBy | None
+    groups: Sequence[Group] = field(default=())
+
+
+class Stats:
+    """Reads rollups. Raises DatabaseAway."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def read(self, window: Window, by: GroupBy | None, now: int) -> StatsReport:
+        """The figures of the window that ends now (Unix seconds)."""
+        spans = cover(window, now)
+        try:
+            with self._engine.connect() as connection:
+                measured = read_measures(connection, spans)
+        except DBAPIError as error:
+            raise translated(error, self._engine.url) from error
+        groups = _groups(measured, by) if by is not None else ()
+        return StatsReport(
+            **_figures(measured),
+            window=window,
+            since=spans[0].since,
+            until=now,
+            by=by,
+            groups=groups,
+        )
+
+
+def read_measures(connection: Connection, spans: Sequence[Span]) -> list[tuple[Labels, Measures]]:
+    """The measures of every series in these spans."""
+    found: dict[int, Measures] = {}
+    query = select(rollups.c.series, *MEASURE_COLUMNS).where(or_(False, *map(_within, spans)))
+    for row in connection.execute(query):
+        measures = found.get(row[0])
+        if measures is None:
+            measures = found[row[0]] = Measures()
+        measures.merge_row(row, 1)
+    labels = {
+        row[0]: Labels(*row[1:])
+        for row in connection.execute(select(series.c.id, *(series.c[name] for name in SERIES_KEY)))
+    }
+    return [(labels[number], measures) for number, measures in found.items()]
+
+
+def _within(span: Span) -> ColumnElement[bool]:
+    condition = and_(rollups.c.level == span.level, rollups.c.bucket >= span.since)
+    return condition if span.until is None else and_(condition, rollups.c.bucket < span.until)
+
+
+def _groups(measured: Sequence[tuple[Labels, Measures]], by: GroupBy) -> Sequence[Group]:
+    label = _LABEL[by]
+    members: dict[str, list[tuple[Labels, Measures]]] = {}
+    for labels, measures in measured:
+        members.setdefault(label(labels), []).append((labels, measures))
+    groups = [Group(**_figures(group), name=name) for name, group in members.items()]
+    return sorted(groups, key=lambda group: (-group.calls, group.name))
+
+
+def _figures(measured: Sequence[tuple[Labels, Measures]]) -> dict[str, Any]:
+    total = _sum(measures for _, measures in measured)
+    routable = _sum(measures for labels, measures in measured if labels.routable)
+    replaced = _sum(measures for labels, measures in measured if labels.replaced)
+    by_route = {
+        route: _sum(measures for labels, measures in measured if labels.route_name == route)
+        for route in sorted({labels.route_name for labels, _ in measured})
+    }
+    return {
+        "calls": total["calls"],
+        "routable": routable["calls"],
+        "replaced": replaced["calls"],
+        "replacement_rate": Rates(
+            calls=_ratio(replaced["calls"], routable["calls"]),
+            tokens=_ratio(_tokens(replaced), _tokens(routable)),
+            dollars=_ratio(replaced["list_cost"], routable["list_cost"]),
+        ),
+        "fallbacks": dict(sorted(total.fallbacks.items())),
+        "errors": total["errors"],
+        "latency_ms": {route: _percentiles(sums.latency) for route, sums in by_route.items()},
+        "first_byte_ms": {route: _percentiles(sums.first_byte) for route, sums in by_route.items()},
+        "overhead_ms": _percentiles(total.overhead, (50, 99)),
+        "tokens": Tokens(
+            total["input"], total["cached_input"], total["cache_write"], total["output"], total["reasoning"]
+        ),
+        "cost": total["cost"] / NANO,
+        "cost_avoided": (replaced["list_cost"] - replaced["cost"]) / NANO,
+        "unpriced": total["unpriced"],
+    }
+
+
+def _sum(parts: Iterable[Measures]) -> Measures:
+    total = Measures()
+    for part in parts:
+        total.merge(part)
+    return total
+
+
+def _tokens(measures: Measures) -> int:
+    return sum(measures[name] for name in ("input", "cached_input", "cache_write", "output"))
+
+
+def _ratio(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
+def _percentiles(counted: histogram.Histogram, wanted: Sequence[int] = (50, 95, 99)) -> dict[str, float]:
+    values = histogram.quantiles(counted, [percent / 100 for percent in wanted])
+    return {
+        f"p{percent}": round(value / 1000, 3)
+        for percent, value in zip(wanted, values, strict=True)
+        if value is not None
+    }
