@@ -58,7 +58,7 @@ def _quantity(value: object, units: dict[str, float] | dict[str, int], message: 
     number = float(found[1]) * (units[found[2]] if found[2] else 1)
     if not math.isfinite(number):
         raise wrong(message, remedy)
-    return number
+    return round(number, 12)  # so that 95% and 0.95 are the same number
 
 
 def _schema(pattern: str, maximum: float | None = None) -> WithJsonSchema:

@@ -20,7 +20,7 @@ Limit = Callable[[Reading], str]
 _STATE: Final = ("previous_response_id", "conversation", "background", "prompt", "container")
 """Parameters of Responses and Messages that name something the provider keeps."""
 
-_UNSUPPORTED: Final[Mapping[Endpoint, tuple[str, ...]]] = {
+UNSUPPORTED: Final[Mapping[Endpoint, tuple[str, ...]]] = {
     "chat.completions": (
         "logprobs",
         "top_logprobs",
@@ -92,7 +92,7 @@ def _alternatives(reading: Reading) -> str:
 
 
 def _parameters(reading: Reading) -> str:
-    for name in _UNSUPPORTED.get(reading.endpoint, ()):
+    for name in UNSUPPORTED.get(reading.endpoint, ()):
         if _asked(reading.body.get(name)):
             return f"{name} is not supported by small models"
     if reading.endpoint == "completions" and reading.body.get("logprobs") is not None:

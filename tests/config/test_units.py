@@ -48,6 +48,11 @@ def test_what_is_no_duration(written: object) -> None:
         seconds(written)
 
 
+@pytest.mark.parametrize("percent", range(101))
+def test_a_percentage_is_exactly_its_share(percent: int) -> None:
+    assert share(f"{percent}%") == percent / 100
+
+
 @pytest.mark.parametrize("written", ["101%", 1.01, "2"])
 def test_shares_beyond_the_whole(written: object) -> None:
     with pytest.raises(PydanticCustomError, match="more than 100%"):
