@@ -166,10 +166,11 @@ class Api:
             raise _no_model(body["model"], settings.dialect)
         try:
             prompt = endpoint.prompt(body, choice)
+            count = min(max(endpoint.count(body), 1), 128)
+            answers = tuple(self._brain.answer(prompt, index) for index in range(count))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             message = f"Invalid request body: {type(error).__name__} while reading it."
             raise ApiError(400, message, code="invalid_type") from error
-        answers = tuple(self._brain.answer(prompt, index) for index in range(min(endpoint.count(body), 128)))
         return Reply(prompt, answers, settings.now(), settings.dialect, settings.obfuscate)
 
     async def _paced(self, events: Any) -> AsyncIterator[bytes]:

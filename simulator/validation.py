@@ -175,11 +175,23 @@ def check(body: dict[str, Any], endpoint: str, *, strict: bool) -> None:
         for name in body:
             if name not in FIELDS[endpoint]:
                 raise ApiError(400, f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter")
-    if body.get("stream_options") is not None and not body.get("stream"):
-        message = "The 'stream_options' parameter is only allowed when 'stream' is enabled."
-        raise ApiError(400, message, param="stream_options")
+    _check_options(body)
     if "messages" in body:
         _check_messages(body["messages"])
+
+
+def _check_options(body: dict[str, Any]) -> None:
+    tools, options = body.get("tools") or [], body.get("stream_options")
+    if not isinstance(tools, list):
+        raise _wrong_type("tools", tools, list)
+    for number, tool in enumerate(tools):
+        if not isinstance(tool, dict):
+            raise _wrong_type(f"tools[{number}]", tool, dict)
+    if options is not None and not isinstance(options, dict):
+        raise _wrong_type("stream_options", options, dict)
+    if options is not None and not body.get("stream"):
+        message = "The 'stream_options' parameter is only allowed when 'stream' is enabled."
+        raise ApiError(400, message, param="stream_options")
 
 
 def _check_messages(messages: list[Any]) -> None:
