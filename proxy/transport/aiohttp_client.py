@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import io
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 from types import SimpleNamespace
 
 try:
@@ -56,13 +57,12 @@ class AiohttpTransport:
         origin = f"{'https' if target.tls else 'http'}://{target.host_header.decode('ascii')}"
         url = URL(origin + path, encoded=True)
         while True:
-            attempt = SimpleNamespace(reused=False)
-            body = _OutgoingBody(request)
+            attempt = _Attempt(request)
             try:
-                return await self._attempt(request, url, body, attempt)
+                return await self._exchange(request, url, attempt)
             except _FAULTS as error:
-                if body.error is not None:
-                    raise body.error from None
+                if attempt.body_error is not None:
+                    raise attempt.body_error from None
                 dropped = isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError)
                 if dropped and attempt.reused and isinstance(request.body, bytes):
                     continue  # each round uses up one dead connection of the pool
@@ -73,30 +73,28 @@ class AiohttpTransport:
         if self._opened is not None:
             await self._opened.close()
 
-    async def _attempt(
-        self, request: Request, url: URL, body: _OutgoingBody, attempt: SimpleNamespace
-    ) -> Response:
-        timeouts = request.timeouts
-        response = await self._session().request(
-            request.method,
-            url,
-            headers=body.headers,
-            data=body.data,
-            allow_redirects=False,
-            timeout=aiohttp.ClientTimeout(
-                total=None, connect=timeouts.connect, sock_read=timeouts.first_byte
-            ),
-            trace_request_ctx=attempt,
-        )
+    async def _exchange(self, request: Request, url: URL, attempt: _Attempt) -> Response:
+        async with attempt.limit:
+            response = await self._session().request(
+                request.method,
+                url,
+                headers=attempt.headers,
+                data=attempt.data,
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=None, connect=request.timeouts.connect),
+                trace_request_ctx=attempt,
+            )
+            attempt.answered = True
         if response.status == 101:
             response.close()
-            raise ProtocolError(f"{url.host}: the server switched protocols unasked")
-        return AiohttpResponse(response, timeouts.idle)
+            raise ProtocolError(f"{url.host}:{url.port}: the server switched protocols unasked")
+        return AiohttpResponse(response, request.timeouts.idle)
 
     def _session(self) -> aiohttp.ClientSession:
         if self._opened is None:
             trace = aiohttp.TraceConfig()
-            trace.on_connection_reuseconn.append(_mark_reused)
+            trace.on_connection_reuseconn.append(_reused)
+            trace.on_connection_create_end.append(_connected)
             self._opened = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
                     limit=0,
@@ -123,26 +121,50 @@ class AiohttpResponse:
         self.headers: Headers = [(name.lower(), value) for name, value in response.raw_headers]
         self._response = response
         self._idle = idle
-        connection = response.connection
-        if connection is not None and connection.protocol is not None:
-            connection.protocol.read_timeout = idle
-            connection.protocol.start_timeout()
+        self._broken = False
+        self._watch_connection()
+
+    def _watch_connection(self) -> None:
+        """Hear of the connection's end: aiohttp leaves a reader waiting when chunks are misframed (3.14), and takes
+        a reset for the end of a body without a length."""
+        connection = self._response.connection
+        closed = (
+            connection.protocol.closed if connection is not None and connection.protocol is not None else None
+        )
+        if closed is not None:
+            closed.remove_done_callback(_retrieve)
+            closed.add_done_callback(_retrieve)
+            closed.add_done_callback(self._connection_ended)
+            self._response.content.on_eof(partial(_unwatch, closed, self._connection_ended))
+
+    def _connection_ended(self, closed: asyncio.Future[None]) -> None:
+        self._broken = closed.cancelled() or closed.exception() is not None
+        content = self._response.content
+        if not content.is_eof() and content.exception() is None:
+            content.set_exception(aiohttp.ClientPayloadError("the connection ended"))
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """See `base.Response.chunks`."""
-        content = self._response.content
-        while True:
-            try:
-                data = await content.readany()
-            except _FAULTS as error:
-                await self.aclose()
-                raise _in_body(error, self._response.host, self._idle) from error
-            except asyncio.CancelledError:
-                await self.aclose()
-                raise
-            if not data:
-                return
+        while data := await self._next():
             yield data
+
+    async def _next(self) -> bytes:
+        try:
+            async with asyncio.timeout(self._idle):
+                data = await self._response.content.readany()
+            if not data and self._broken:
+                raise aiohttp.ClientPayloadError("the connection was reset")
+        except _FAULTS as error:
+            await self.aclose()
+            raise _in_body(error, self._response, self._idle) from error
+        except asyncio.CancelledError:
+            await self.aclose()
+            raise
+        return data
+
+    def whole(self) -> bytes | None:
+        """See `base.Response.whole`: aiohttp does not say, so the body is read as it comes."""
+        return None
 
     async def read(self) -> bytes:
         """See `base.Response.read`."""
@@ -153,14 +175,18 @@ class AiohttpResponse:
         self._response.close()
 
 
-class _OutgoingBody:
-    """A request's headers and body in aiohttp's terms, and what the caller's own iterator raised."""
+class _Attempt:
+    """One try at a request: it in aiohttp's terms, its first-byte limit, and what became of it."""
 
     def __init__(self, request: Request) -> None:
-        self.error: Exception | None = None
+        self.reused = False
+        self.answered = False
+        self.body_error: Exception | None = None
+        self.limit = asyncio.timeout(None)
         self.headers = [(_text(name), _text(value)) for name, value in request.headers]
-        body = request.body
         self.data: bytes | io.BytesIO | AsyncIterator[bytes] | None
+        self._first_byte = request.timeouts.first_byte
+        body = request.body
         if isinstance(body, bytes):
             self.data = body if len(body) <= _SPOOLED else io.BytesIO(body)
             if not body and request.method not in ("POST", "PUT", "PATCH"):
@@ -170,17 +196,42 @@ class _OutgoingBody:
             if request.length is not None:
                 self.headers.append(("content-length", str(request.length)))
 
+    def run_limit(self, running: bool) -> None:
+        """Start the server's time to answer over, or hold it; without effect once it has answered."""
+        if self.answered or self._first_byte is None:
+            return
+        self.limit.reschedule(asyncio.get_running_loop().time() + self._first_byte if running else None)
+
     async def _watched(self, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """The same pieces; the limit stands still while the caller makes the next one."""
         try:
+            self.run_limit(False)
             async for piece in body:
+                self.run_limit(True)
                 yield piece
+                self.run_limit(False)
+            self.run_limit(True)
         except Exception as error:
-            self.error = error
+            self.body_error = error
             raise
 
 
-async def _mark_reused(session: aiohttp.ClientSession, context: SimpleNamespace, params: object) -> None:
+async def _reused(session: aiohttp.ClientSession, context: SimpleNamespace, params: object) -> None:
     context.trace_request_ctx.reused = True
+    context.trace_request_ctx.run_limit(True)
+
+
+async def _connected(session: aiohttp.ClientSession, context: SimpleNamespace, params: object) -> None:
+    context.trace_request_ctx.run_limit(True)
+
+
+def _unwatch(closed: asyncio.Future[None], watcher: Callable[[asyncio.Future[None]], object]) -> None:
+    closed.remove_done_callback(watcher)
+
+
+def _retrieve(closed: asyncio.Future[None]) -> None:
+    if not closed.cancelled():
+        closed.exception()
 
 
 def _text(raw: bytes) -> str:
@@ -209,8 +260,9 @@ def _before_head(error: Exception, request: Request, target: str) -> TransportEr
             return SendError(f"{target}: the connection ended before a response head: {cause}")
 
 
-def _in_body(error: Exception, host: str, idle: float | None) -> ReadError:
+def _in_body(error: Exception, response: aiohttp.ClientResponse, idle: float | None) -> ReadError:
     """What went wrong, in base's terms, after the response head."""
+    host = f"{response.url.host}:{response.url.port}"
     if isinstance(error, TimeoutError):
         return IdleTimeout(f"{host}: nothing more of the response body within {idle} s")
     return ReadError(f"{host}: the response body broke off: {type(error).__name__}")

@@ -98,6 +98,10 @@ class Response(Protocol):
         Reading slowly slows the server down: no more than a bounded amount is buffered."""
         ...
 
+    def whole(self) -> bytes | None:
+        """The body, taken, when all of it is here already (it often comes with the head); None while it is not."""
+        ...
+
     async def read(self) -> bytes:
         """The whole body; raises like chunks()."""
         ...

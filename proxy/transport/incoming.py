@@ -99,6 +99,10 @@ class IncomingResponse:
         if self._error is not None:
             raise self._error
 
+    def whole(self) -> bytes | None:
+        """See `base.Response.whole`."""
+        return self._take() if self._done and self._error is None else None
+
     async def read(self) -> bytes:
         """See `base.Response.read`; returns without suspending when the body is already here."""
         if self._done and self._error is None:
