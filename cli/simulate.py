@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,7 @@ import typer
 
 from simulator.app import create_app
 from simulator.brain import Brain
-from simulator.dialect import VllmDialect
+from simulator.dialect import OpenAIDialect, VllmDialect
 from simulator.errors import ApiError
 from simulator.faults import FaultPlan, parse
 from simulator.latency import Latency
@@ -43,19 +44,27 @@ def simulate(
     require_key: Annotated[str, typer.Option(help="The only API key to accept.")] = "",
     clock: Annotated[str, typer.Option(help="real, or fixed for byte-equal responses.")] = "real",
     compress: Annotated[bool, typer.Option(help="Gzip JSON answers for clients that accept it.")] = False,
+    obfuscate: Annotated[bool, typer.Option(help="Pad stream chunks as the paid API does.")] = False,
 ) -> None:
     """Serve a stand-in for the paid API: an OpenAI-compatible server with no model behind it."""
     _one_of("--scenario", scenario, ("support-desk",))
-    _one_of("--as", as_, ("llm", "slm"))
+    _one_of("--as", as_, tuple(_PROFILES))
     _one_of("--clock", clock, ("real", "fixed"))
     brain = _brain(trace, seed=seed, noise=noise, repeatable=repeatable)
-    if error_rate:
-        brain = SmallModelBrain(brain, error_rate, seed=seed)
-    settings = _settings(as_, model or [], trace is not None, require_key, clock, compress=compress)
-    latency = Latency(
-        _PROFILES[as_].first_token, _PROFILES[as_].spread, _PROFILES[as_].tokens_per_second, speed=speed
+    settings = Settings(
+        models=_models(as_, model or [], tracing=trace is not None),
+        require_key=require_key,
+        clock=clock,
+        dialect=VllmDialect() if as_ == "slm" else OpenAIDialect(),
+        compress=compress,
+        obfuscate=obfuscate,
     )
-    app = create_app(brain, _plan(fault or [], seed), latency, settings)
+    app = create_app(
+        SmallModelBrain(brain, error_rate, seed=seed) if error_rate else brain,
+        _plan(fault or [], seed),
+        replace(_PROFILES[as_], speed=speed),
+        settings,
+    )
     try:
         listening = listen(host, port)
     except OSError as error:
@@ -63,7 +72,7 @@ def simulate(
             f"cannot listen on {host!r} port {port}: {error.strerror}; choose another --port"
         ) from error
     playing = f"the trace {trace.name!r}" if trace else f"the scenario {scenario!r}"
-    typer.echo(f"understudy simulator: a stand-in for the paid API, playing {playing}; no model runs here")
+    print(f"understudy simulator: a stand-in for the paid API, playing {playing}; no model runs here")
     print(f"listening on {url_of(listening)}", flush=True)
     serve(app, listening)
 
@@ -77,16 +86,11 @@ def _brain(trace: Path | None, *, seed: int, noise: float, repeatable: bool) -> 
         raise _stop(f"cannot read the trace: {error}") from error
 
 
-def _settings(
-    role: str, models: list[str], tracing: bool, require_key: str, clock: str, *, compress: bool
-) -> Settings:
-    common = Settings(require_key=require_key, clock=clock, compress=compress)
-    names = tuple(models) or (("*",) if tracing else common.models)
-    if role == "llm":
-        return Settings(names, require_key, clock, compress=compress)
-    if not models:
+def _models(role: str, named: list[str], *, tracing: bool) -> tuple[str, ...]:
+    """The names to serve: those given, else every one for a trace and the usual ones for the paid API."""
+    if role == "slm" and not named:
         raise _stop("--as slm serves only models it is given: name at least one with --model NAME")
-    return Settings(names, require_key, clock, VllmDialect(), compress)
+    return tuple(named) or (("*",) if tracing else Settings().models)
 
 
 def _plan(specs: list[str], seed: int) -> FaultPlan:
