@@ -88,7 +88,7 @@ class RuleRouter:
             failing = rule.when.failing(reading)
             if failing is None:
                 return [*checks, Check(rule.name, matched=True)]
-            checks.append(Check(rule.name, False, failing.key, failing.expected, failing.show(reading)))
+            checks.append(Check(rule.name, False, failing.key, failing.expected, failing.found(reading)))
         return checks
 
     def _apply(self, rule: Rule, reading: Reading) -> Decision:

@@ -11,31 +11,27 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Final
+from typing import Any, Final
 
 from router.patterns import Pattern, PatternError, pattern
 from router.read import Reading
 
-Test = Callable[[Reading], bool]
-Show = Callable[[Reading], str]
-
-_TEXTS: Final[Mapping[str, tuple[int, Callable[[Reading], str]]]] = {
-    "endpoint": (0, operator.attrgetter("endpoint")),
-    "model": (1, operator.attrgetter("model")),
-    "key": (0, operator.attrgetter("key")),
-    "response_format": (2, operator.attrgetter("response_format")),
-    "task": (3, operator.attrgetter("task")),
-    "system": (5, operator.attrgetter("system")),
-    "user": (6, operator.attrgetter("user")),
+_COSTS: Final = {
+    "endpoint": 0,
+    "key": 0,
+    "tokens": 0,
+    "model": 1,
+    "stream": 1,
+    "response_format": 2,
+    "task": 3,
+    "tools": 4,
+    "system": 5,
+    "user": 6,
+    "images": 7,
 }
-"""Keys that match a text, with their cost: a rank, not a time."""
+"""The plain keys of `when`, each a member of Reading, with what reading it costs: a rank, not a time."""
 
-_FLAGS: Final[Mapping[str, tuple[int, Callable[[Reading], bool]]]] = {
-    "stream": (1, operator.attrgetter("stream")),
-    "images": (7, operator.attrgetter("images")),
-}
-
-KEYS: Final = (*_TEXTS, "tools", "tokens", *_FLAGS)
+KEYS: Final = tuple(_COSTS)
 """The plain keys of `when`; `header.NAME` and `metadata.NAME` come beside them."""
 
 _PREFIXES: Final = ("header.", "metadata.")
@@ -73,9 +69,13 @@ class Condition:
     expected: str
     """As the owner wrote it."""
     cost: int
-    holds: Test
-    show: Show
-    """What the call has there, for people."""
+    read: Callable[[Reading], Any]
+    test: Callable[[Any], bool]
+    """Whether what was read is as expected."""
+
+    def found(self, reading: Reading) -> str:
+        """What the call has there, for people."""
+        return _written(self.read(reading))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +87,13 @@ class When:
     def matches(self, reading: Reading) -> bool:
         """Whether all conditions hold."""
         for condition in self.conditions:  # noqa: SIM110  a generator would cost more than most conditions
-            if not condition.holds(reading):
+            if not condition.test(condition.read(reading)):
                 return False
         return True
 
     def failing(self, reading: Reading) -> Condition | None:
         """The first condition that does not hold."""
-        return next((condition for condition in self.conditions if not condition.holds(reading)), None)
+        return next((one for one in self.conditions if not one.test(one.read(reading))), None)
 
 
 def when(values: Mapping[str, object]) -> When:
@@ -108,22 +108,9 @@ def known(key: str) -> bool:
 
 def condition(key: str, value: object) -> Condition:
     """Compile one condition; raises WhenError."""
-    if key in _TEXTS:
-        cost, read = _TEXTS[key]
-        return _text(key, value, cost, read)
-    if key in _FLAGS:
-        return _flag(key, value)
-    if key == "tools":
-        return _tools(value)
-    if key == "tokens":
-        return _tokens(value)
-    if key.startswith("header.") and known(key):
-        name = key.removeprefix("header.").lower()
-        return _text(key, value, 0, lambda reading: reading.header(name))
-    if key.startswith("metadata.") and known(key):
-        name = key.removeprefix("metadata.")
-        return _text(key, value, 1, lambda reading: reading.metadata(name))
-    raise WhenError(key, "is not a key of when", _nearest(key))
+    if not known(key):
+        raise WhenError(key, "is not a key of when", _nearest(key))
+    return Condition(key, _written(value), _COSTS.get(key, 1), _reader(key), _test(key, value))
 
 
 def _nearest(key: str) -> str:
@@ -133,49 +120,39 @@ def _nearest(key: str) -> str:
     return f"did you mean {close[0]!r}?"
 
 
-def _text(key: str, value: object, cost: int, read: Callable[[Reading], str]) -> Condition:
-    test = _any_of(_patterns(key, value))
-    return Condition(key, _written(value), cost, lambda reading: test(read(reading)), read)
+def _reader(key: str) -> Callable[[Reading], Any]:
+    """How to read a key: by C functions, because a call may meet a hundred conditions."""
+    kind, _, name = key.partition(".")
+    if kind == "header":
+        return operator.methodcaller("header", name.lower())
+    return operator.methodcaller("metadata", name) if name else operator.attrgetter(key)
 
 
-def _tools(value: object) -> Condition:
-    test = _any_of(_patterns("tools", value))
-    return Condition(
-        "tools",
-        _written(value),
-        4,
-        lambda reading: any(map(test, reading.tools)),
-        lambda reading: ", ".join(reading.tools),
-    )
+def _test(key: str, value: object) -> Callable[[Any], bool]:
+    match key:
+        case "stream" | "images":
+            return _flag(key, value)
+        case "tokens":
+            return _tokens(value)
+        case "tools":
+            test = _any_of(_patterns(key, value))
+            return lambda names: any(map(test, names))
+        case _:
+            return _any_of(_patterns(key, value))
 
 
-def _flag(key: str, value: object) -> Condition:
-    cost, read = _FLAGS[key]
+def _flag(key: str, value: object) -> Callable[[bool], bool]:
     if not isinstance(value, bool):
         raise WhenError(key, "is neither true nor false", "write true or false without quotes")
-    return Condition(
-        key,
-        _written(value),
-        cost,
-        lambda reading: read(reading) is value,
-        lambda reading: _written(read(reading)),
-    )
+    return lambda found: found is value
 
 
-def _tokens(value: object) -> Condition:
+def _tokens(value: object) -> Callable[[int], bool]:
     test = _token_test(str(value)) if isinstance(value, str | int) and not isinstance(value, bool) else None
     if test is None:
-        raise WhenError(
-            "tokens", "is not a number of tokens", "write it like '<4000', '>=100' or '100..4000'"
-        )
-    checked = test
-    return Condition(
-        "tokens",
-        _written(value),
-        0,
-        lambda reading: checked(reading.tokens),
-        lambda reading: f"about {reading.tokens}",
-    )
+        remedy = "write it like '<4000', '>=100' or '100..4000'"
+        raise WhenError("tokens", "is not a number of tokens", remedy)
+    return test
 
 
 def _token_test(written: str) -> Callable[[int], bool] | None:
@@ -217,5 +194,5 @@ def _written(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list | tuple):
-        return " or ".join(_written(member) for member in value)
+        return ", ".join(map(_written, value))
     return str(value)

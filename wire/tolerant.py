@@ -6,12 +6,15 @@ Requests and answers come from outside, so every reader of a parsed body goes th
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
+
+_MAPPINGS: Final = (dict, Mapping)
+"""Any mapping; dict stands first because asking for it is six times faster, and parsed JSON holds no other."""
 
 
 def mapping(value: object) -> Mapping[str, Any]:
     """The value when it is an object, else an empty one."""
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, _MAPPINGS) else {}
 
 
 def sequence(value: object) -> list[Any]:
@@ -21,7 +24,7 @@ def sequence(value: object) -> list[Any]:
 
 def mappings(value: object) -> Iterator[Mapping[str, Any]]:
     """The objects among the members of an array; none when the value is not an array."""
-    return (item for item in sequence(value) if isinstance(item, Mapping))
+    return (item for item in sequence(value) if isinstance(item, _MAPPINGS))
 
 
 def text(value: object) -> str:

@@ -139,7 +139,7 @@ def test_an_explanation_shows_why_earlier_rules_did_not_match(chat: MakeQuery) -
     explanation = rules.explain(chat())
     other, pin = explanation.checks
     assert (other.rule, other.matched, other.key) == ("other", False, "model")
-    assert (other.expected, other.found) == ("o3 or o4", "gpt-4o-mini")
+    assert (other.expected, other.found) == ("o3, o4", "gpt-4o-mini")
     assert (pin.rule, pin.matched, pin.key) == ("pin", True, "")
     assert explanation.decision == rules.decide(chat())
     assert explanation.sentence == (
