@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
+from benchmarks.growth import growth
 from benchmarks.machine import machine
 from benchmarks.memory import memory
 from benchmarks.part import Options, Part
@@ -28,6 +29,7 @@ _PARTS: Final[dict[str, Callable[[Options], Part]]] = {
     "rps": throughput,
     "streams": streams,
     "memory": memory,
+    "stats": growth,
 }
 
 
