@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from itertools import chain
 from typing import Any, Final, Literal, Protocol
 
 import orjson
@@ -50,18 +51,18 @@ class AnswerChecker:
         return self._check_text(endpoint, request, answer)
 
     def _check_calls(self, answer: Answer, request: Mapping[str, Any]) -> Cause | None:
-        if not answer.tool_calls:
-            return "tool"
-        schemas = _tool_schemas(request)
-        return None if all(self._good_call(call, schemas) for call in answer.tool_calls) else "tool"
+        good = bool(answer.tool_calls) and all(self._good_call(call, request) for call in answer.tool_calls)
+        return None if good else "tool"
 
-    def _good_call(self, call: ToolCall, schemas: Mapping[str, Any]) -> bool:
-        if call.name not in schemas:
+    def _good_call(self, call: ToolCall, request: Mapping[str, Any]) -> bool:
+        tool = _tool_named(call.name, request)
+        if tool is None:
             return False
-        schema = schemas[call.name]
-        if schema is None:  # a custom tool takes free text
+        if tool.get("type") == "custom":  # takes free text
             return True
         arguments = _loads(call.arguments or "{}")
+        function = mapping(tool.get("function")) or tool
+        schema = function.get("parameters", function.get("input_schema", {}))
         return isinstance(arguments, dict) and self._keeps(schema, arguments)
 
     def _check_text(self, endpoint: Endpoint, request: Mapping[str, Any], answer: Answer) -> Cause | None:
@@ -105,16 +106,10 @@ def _must_call(request: Mapping[str, Any]) -> bool:
     return choice == "required" or kind in ("function", "custom", "any", "tool") or "name" in mapping(choice)
 
 
-def _tool_schemas(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameter schema by tool name: an empty one when the tool states none, None for tools that take free text."""
-    schemas: dict[str, Any] = {}
-    for tool in [*mappings(request.get("tools")), *mappings(request.get("functions"))]:
-        function = mapping(tool.get("function")) or tool
-        free = tool.get("type") == "custom"
-        schemas[tool_name(tool)] = (
-            None if free else function.get("parameters", function.get("input_schema", {}))
-        )
-    return schemas
+def _tool_named(name: str, request: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The tool that was offered under a name."""
+    offered = chain(mappings(request.get("tools")), mappings(request.get("functions")))
+    return next((tool for tool in offered if tool_name(tool) == name), None)
 
 
 def _loads(value: str) -> Any:

@@ -62,7 +62,9 @@ def _read_openai(stated: Mapping[str, Any], prompt: str, output: str) -> Usage |
     )  # the latter: DeepSeek
     if cached > whole:
         return None
-    written = min(_number(details, "cache_write_tokens"), whole - cached)  # stated unadjusted, so it may overlap
+    written = min(
+        _number(details, "cache_write_tokens"), whole - cached
+    )  # stated unadjusted, so it may overlap
     reasoning = _number(mapping(stated.get(f"{output}_details")), "reasoning_tokens")
     return Usage(whole - cached - written, cached, written, _number(stated, output), reasoning)
 

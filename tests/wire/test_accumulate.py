@@ -7,12 +7,14 @@ from typing import Any, get_args
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wire.accumulate import Accumulator, accumulator_for, final_body
 from wire.shape import Endpoint
 from wire.sse import Event
+
+BRIEF = settings(max_examples=40, deadline=None)
 
 ENDPOINTS = [name for name in get_args(Endpoint) if name != "other"]
 NAMES = st.sampled_from(
@@ -67,6 +69,7 @@ OBJECTS = st.builds(
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
+@BRIEF
 @given(chunks=st.lists(OBJECTS | JSON, max_size=6))
 def test_any_json_is_survived(endpoint: Endpoint, chunks: list[Any]) -> None:
     accumulator = accumulator_for(endpoint)

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from wire.accumulate import Accumulator, accumulator_for
+
+BRIEF = settings(max_examples=60, deadline=None)
 
 Feed = Callable[..., Accumulator]
 
@@ -63,6 +65,7 @@ CALLS = st.lists(
 )
 
 
+@BRIEF
 @given(st.text(max_size=60), CALLS, st.integers(1, 9), st.booleans())
 def test_any_cut_gives_the_message_back(
     content: str, calls: list[dict[str, Any]], size: int, repeat: bool

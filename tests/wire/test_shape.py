@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any, get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wire import shape
 from wire.answer import answer_of
 from wire.shape import Endpoint
+
+BRIEF = settings(max_examples=30, deadline=None)
 
 CHAT: dict[str, Any] = {
     "model": "m",
@@ -190,6 +192,7 @@ MEMBERS = [
 
 
 @pytest.mark.parametrize("endpoint", get_args(Endpoint))
+@BRIEF
 @given(body=st.dictionaries(st.sampled_from(MEMBERS), JSON))
 def test_any_json_is_survived(endpoint: Endpoint, body: dict[str, Any]) -> None:
     for read in (

@@ -7,10 +7,12 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wire.splice import SpliceError, add_member, members, remove_member, replace_member
+
+BRIEF = settings(max_examples=60, deadline=None)
 
 KEYS = st.sampled_from(["model", "usage", "messages", 'a"b', "é", "\\", "a\n", ""]) | st.text(max_size=4)
 SCALARS = (
@@ -44,6 +46,7 @@ def bodies(draw: st.DrawFn) -> bytes:
     return f"{space[3]}{{{space[5]}{inner}{space[4]}}}{space[2]}".encode()
 
 
+@BRIEF
 @given(bodies(), KEYS, VALUES)
 def test_replace_changes_one_value(body: bytes, key: str, value: Any) -> None:
     parsed = orjson.loads(body)
@@ -58,6 +61,7 @@ def test_replace_changes_one_value(body: bytes, key: str, value: Any) -> None:
     assert changed == body[: last.value] + text + body[last.end :]
 
 
+@BRIEF
 @given(bodies(), KEYS)
 def test_remove_takes_every_occurrence(body: bytes, key: str) -> None:
     parsed = orjson.loads(body)
@@ -67,6 +71,7 @@ def test_remove_takes_every_occurrence(body: bytes, key: str) -> None:
         assert removed == body
 
 
+@BRIEF
 @given(bodies(), KEYS, VALUES)
 def test_add_then_remove_is_the_identity(body: bytes, key: str, value: Any) -> None:
     parsed = orjson.loads(body)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wire.sse import Event, Splitter, events, parse
+
+BRIEF = settings(max_examples=60, deadline=None)
 
 LINES = st.sampled_from(
     [
@@ -38,6 +40,7 @@ def split(chunks: list[bytes]) -> tuple[list[bytes], bytes]:
     return blocks, splitter.rest
 
 
+@BRIEF
 @given(STREAMS, st.lists(st.integers(0, 10_000), max_size=12))
 def test_any_cut_gives_the_same_blocks_and_loses_no_byte(data: bytes, places: list[int]) -> None:
     blocks, rest = split(cut(data, places))
@@ -45,11 +48,13 @@ def test_any_cut_gives_the_same_blocks_and_loses_no_byte(data: bytes, places: li
     assert (blocks, rest) == split([data])
 
 
+@BRIEF
 @given(STREAMS)
 def test_byte_by_byte_equals_whole(data: bytes) -> None:
     assert split([data[at : at + 1] for at in range(len(data))]) == split([data])
 
 
+@BRIEF
 @given(st.binary(max_size=200), st.lists(st.integers(0, 10_000), max_size=5))
 def test_garbage_passes_byte_exact_and_reads_without_error(data: bytes, places: list[int]) -> None:
     blocks, rest = split(cut(data, places))

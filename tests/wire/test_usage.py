@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wire.shape import Endpoint
 from wire.usage import Usage, estimate, read_usage
+
+BRIEF = settings(max_examples=60, deadline=None)
 
 
 @pytest.mark.parametrize(
@@ -75,6 +77,7 @@ def test_what_cannot_be_true_is_no_usage(endpoint: Endpoint, stated: Any) -> Non
     assert read_usage(endpoint, {"usage": stated}) is None
 
 
+@BRIEF
 @given(st.integers(0, 10**6), st.integers(0, 10**6), st.integers(0, 10**6), st.integers(0, 10**6))
 def test_input_buckets_sum_to_the_prompt(whole: int, cached: int, written: int, output: int) -> None:
     details = {"cached_tokens": cached, "cache_write_tokens": written}

@@ -7,11 +7,13 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wire.sse import Splitter
 from wire.usage_splice import UsageSplicer, inject
+
+BRIEF = settings(max_examples=60, deadline=None)
 
 TEXTS = st.text(max_size=20) | st.sampled_from(
     [
@@ -52,6 +54,7 @@ def streams(
     return [*plain, done], [*asked, last, done], last
 
 
+@BRIEF
 @given(st.lists(TEXTS, max_size=5), STYLES, st.sampled_from([b"\n", b"\r\n", b"\r"]), st.integers(0, 3))
 def test_what_the_agent_sees_equals_the_stream_without_usage(
     texts: list[str], style: tuple[str, str], end: bytes, at: int
@@ -63,6 +66,7 @@ def test_what_the_agent_sees_equals_the_stream_without_usage(
     assert splicer.usage_block == last
 
 
+@BRIEF
 @given(st.lists(TEXTS, max_size=5), STYLES, st.sampled_from([b"\n", b"\r\n"]))
 def test_a_stream_without_usage_passes_as_it_is(texts: list[str], style: tuple[str, str], end: bytes) -> None:
     plain, _, _ = streams(texts, style, end, 0)
@@ -132,6 +136,7 @@ def test_inject(body: bytes, expected: bytes | None) -> None:
     assert inject(body, orjson.loads(body)) == expected
 
 
+@BRIEF
 @given(st.dictionaries(TEXTS, TEXTS | st.integers(0, 9) | st.none(), max_size=4), STYLES)
 def test_injection_adds_one_thing(extra: dict[str, Any], style: tuple[str, str]) -> None:
     request = {**extra, "stream": True, "messages": [{"role": "user", "content": '"stream_options":{}'}]}
