@@ -84,8 +84,12 @@ class Connection(asyncio.Protocol):
         self._reused = True
         self._alarm.set(seconds)
 
+    def shut_down(self) -> None:
+        """Close, and tell whoever waits."""
+        self._lost(ConnectionAbortedError("this transport was closed"))
+
     def close(self) -> None:
-        """Close now, whatever is under way."""
+        """Close now; whoever still waits has to be told before."""
         if self._phase == "closed":
             return
         self._phase = "closed"

@@ -65,7 +65,7 @@ class Pool:
         """Close every connection and wait until they are gone."""
         self._closed = True
         for connection in tuple(self._open):
-            connection.close()
+            connection.shut_down()
         if self._open:
             self._all_gone = asyncio.get_running_loop().create_future()
             await self._all_gone

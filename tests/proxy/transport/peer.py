@@ -102,6 +102,10 @@ class ScriptedServer:
     finished: int = 0
     """How many scripts have run to their end."""
 
+    async def until_finished(self, count: int, what: str) -> None:
+        """Wait until that many scripts have ended."""
+        await until(lambda: self.finished == count, what)
+
 
 @asynccontextmanager
 async def scripted(

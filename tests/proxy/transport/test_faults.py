@@ -128,7 +128,7 @@ async def test_faults_before_the_response_head(transport: Transport, name: str) 
         assert type(caught.value) is fault.error
         assert "127.0.0.1" in str(caught.value)
         assert "secret" not in str(caught.value)
-        await until(lambda: server.finished == 1, "the connection is closed")
+        await server.until_finished(1, "the connection is closed")
         assert len(server.peers) == 1, "a fresh connection that fails is not tried again"
 
 
@@ -147,7 +147,7 @@ async def test_faults_in_the_response_body(transport: Transport, name: str) -> N
         if fault.then != "reset":  # a reset may overtake what was sent before it
             assert b"halfl".startswith(body)
         await response.aclose()
-        await until(lambda: server.finished == 1, "the connection is closed")
+        await server.until_finished(1, "the connection is closed")
 
 
 @pytest.mark.parametrize("name", IN_THE_BODY)
@@ -189,7 +189,7 @@ async def test_a_tls_handshake_that_never_ends(transport: Transport) -> None:
         url = server.url.replace("http:", "https:")
         with pytest.raises(ConnectTimeout):
             await transport.send(Request("GET", url + "/", [], timeouts=Timeouts(connect=0.1)))
-        await until(lambda: server.finished == 1, "the connection is closed")
+        await server.until_finished(1, "the connection is closed")
 
 
 async def test_an_idle_limit_counts_from_piece_to_piece(transport: Transport) -> None:

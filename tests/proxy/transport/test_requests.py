@@ -148,7 +148,7 @@ async def test_a_body_that_belies_its_length_is_not_completed(
     async with scripted(keep_answering) as server:
         with pytest.raises(SendError, match="request body"):
             await transport.send(Request("POST", server.url + "/", [], pieces(*parts), length))
-        await until(lambda: server.finished == 1, "the connection was closed")
+        await server.until_finished(1, "the connection was closed")
         assert server.requests == []
 
 
@@ -163,7 +163,7 @@ async def test_what_the_callers_own_iterator_raises_comes_back(transport: Transp
     async with scripted(keep_answering) as server:
         with pytest.raises(AgentLeft):
             await transport.send(Request("POST", server.url + "/", [], failing()))
-        await until(lambda: server.finished == 1, "the connection was closed")
+        await server.until_finished(1, "the connection was closed")
         assert server.requests == []
 
 
@@ -187,7 +187,7 @@ async def test_a_response_that_comes_before_the_body_is_sent_is_handed_on(
         response = await transport.send(Request("POST", server.url + "/", [], unfinished(), length))
         assert (response.status, await response.read()) == (413, b"big")
         await response.aclose()
-        await until(lambda: server.finished == 1, "the half-used connection was closed")
+        await server.until_finished(1, "the half-used connection was closed")
 
 
 @pytest.mark.parametrize(

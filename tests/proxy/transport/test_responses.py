@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from proxy.transport.base import Headers, Request, Transport
 from proxy.transport.lean import LeanTransport
-from tests.proxy.transport.peer import Peer, scripted, until
+from tests.proxy.transport.peer import Peer, scripted
 
 MEBIBYTE = 1024 * 1024
 CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -176,7 +176,7 @@ async def test_a_closing_response_is_not_waited_out(transport: Transport, name: 
             response = await transport.send(Request("GET", server.url + "/", []))
             assert await response.read() == b"ok"
             await response.aclose()
-        await until(lambda: server.finished == 2, "the client closed what the server would not use again")
+        await server.until_finished(2, "the client closed what the server would not use again")
 
 
 @given(data=st.data())
