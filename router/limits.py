@@ -7,6 +7,7 @@ words: the Responses API stores by default, and taking that default for a wish w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from typing import Any, Final
 
 from router.decision import Endpoint
@@ -43,9 +44,18 @@ _PLAIN_TOOLS: Final[Mapping[Endpoint, tuple[object, ...]]] = {
 """Types of the tools that the agent runs itself; every other is hosted by the provider or needs its grammar."""
 
 
+_PARAMETERS: Final = frozenset(
+    (*_STATE, "store", "n", "best_of", "logprobs", "thinking", "tools", *chain(*UNSUPPORTED.values()))
+)
+"""Every parameter that a limit looks at; most calls have none of them, and need not be asked one by one."""
+
+
 def call_limit(reading: Reading) -> str:
     """Why no understudy can answer this call; empty when one could."""
-    for limit in _CALL_LIMITS:
+    if reading.endpoint == "other":
+        return "no small model answers this endpoint"
+    limits = _CONTENT_LIMITS if _PARAMETERS.isdisjoint(reading.body) else _ALL_LIMITS
+    for limit in limits:
         if reason := limit(reading):
             return reason
     return ""
@@ -67,10 +77,6 @@ def _answer_tokens(reading: Reading) -> int:
         if isinstance(value, int) and not isinstance(value, bool) and value > 0:
             return value
     return 0
-
-
-def _endpoint(reading: Reading) -> str:
-    return "no small model answers this endpoint" if reading.endpoint == "other" else ""
 
 
 def _state(reading: Reading) -> str:
@@ -124,7 +130,7 @@ def _prompt(reading: Reading) -> str:
 
 
 def _media(reading: Reading) -> str:
-    if not (reading.has_parts or reading.body.get("modalities")):
+    if not (reading.has_parts or "modalities" in reading.body):
         return ""
     if shape.has_audio(reading.endpoint, reading.body):
         return "the call holds audio"
@@ -152,13 +158,5 @@ def _asked(value: object) -> bool:
     return bool(value)
 
 
-_CALL_LIMITS: Final[tuple[Limit, ...]] = (
-    _endpoint,
-    _state,
-    _alternatives,
-    _parameters,
-    _tools,
-    _prompt,
-    _items,
-    _media,
-)
+_CONTENT_LIMITS: Final[tuple[Limit, ...]] = (_prompt, _items, _media)
+_ALL_LIMITS: Final[tuple[Limit, ...]] = (_state, _alternatives, _parameters, _tools, *_CONTENT_LIMITS)

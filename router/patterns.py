@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from operator import methodcaller
 from typing import Final
 
 _REGEX: Final = re.compile(r"/(.+)/([A-Za-z]*)", re.DOTALL)
@@ -63,7 +62,7 @@ def _glob(source: str) -> Callable[[str], bool]:
         return lambda text: fullmatch(text) is not None
     if literal == source:
         return source.__eq__
-    return methodcaller("startswith", literal)
+    return lambda text: text.startswith(literal)
 
 
 def _glob_expression(source: str) -> str:

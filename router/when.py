@@ -121,11 +121,15 @@ def _nearest(key: str) -> str:
 
 
 def _reader(key: str) -> Callable[[Reading], Any]:
-    """How to read a key: by C functions, because a call may meet a hundred conditions."""
     kind, _, name = key.partition(".")
-    if kind == "header":
-        return operator.methodcaller("header", name.lower())
-    return operator.methodcaller("metadata", name) if name else operator.attrgetter(key)
+    match kind:
+        case "header":
+            header = name.lower()
+            return lambda reading: reading.header(header)
+        case "metadata":
+            return lambda reading: reading.metadata(name)
+        case _:
+            return operator.attrgetter(key)
 
 
 def _test(key: str, value: object) -> Callable[[Any], bool]:
