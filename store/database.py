@@ -23,6 +23,7 @@ from store.errors import DatabaseAway, DatabaseError
 _BUSY_MS: Final = 10_000
 _WRITE_LOCK: Final = 7_823_001
 """The advisory lock that PostgreSQL's writers share; any number that nothing else uses in that database."""
+_EXAMPLES: Final = "sqlite:///understudy.db or postgresql://user@host/understudy"
 _WRITE: Final = "understudy_write"
 _SQLITE_PRAGMAS: Final = (
     f"PRAGMA busy_timeout = {_BUSY_MS}",
@@ -37,8 +38,11 @@ _SQLITE_PRAGMAS: Final = (
 def open_engine(url: str) -> Engine:
     """An engine for `sqlite:///…` or `postgresql://…`; nothing is connected yet. Raises DatabaseError."""
     parsed = _parse(url)
+    backend = parsed.get_backend_name()
+    if backend not in ("sqlite", "postgresql"):
+        raise DatabaseError(f"no database {backend!r} is supported; write {_EXAMPLES}")
     options: dict[str, Any] = {}
-    if parsed.get_backend_name() == "postgresql":
+    if backend == "postgresql":
         options = {
             "connect_args": {"connect_timeout": 5, "options": "-c idle_in_transaction_session_timeout=60000"},
             "pool_pre_ping": True,
@@ -47,14 +51,12 @@ def open_engine(url: str) -> Engine:
     try:
         engine = create_engine(parsed, **options)
     except NoSuchModuleError:
-        raise DatabaseError(
-            f"no driver {parsed.drivername!r} is known; write sqlite:///FILE or postgresql://HOST/NAME"
-        ) from None
+        raise DatabaseError(f"no driver {parsed.drivername!r} is known; write {_EXAMPLES}") from None
     except ModuleNotFoundError as error:
         raise DatabaseError(
             f"the driver {error.name!r} of {_shown(parsed)} is not installed; pip install 'understudy[postgres]'"
         ) from None
-    if parsed.get_backend_name() == "sqlite":
+    if backend == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -131,9 +133,7 @@ def _parse(url: str) -> URL:
     try:
         parsed = make_url(url)
     except ArgumentError:
-        raise DatabaseError(
-            "store.url is no database URL; write sqlite:///understudy.db or postgresql://user@host/understudy"
-        ) from None
+        raise DatabaseError(f"store.url is no database URL; write {_EXAMPLES}") from None
     if parsed.drivername in ("postgresql", "postgres"):
         parsed = parsed.set(drivername="postgresql+psycopg")
     return parsed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
 
@@ -91,11 +92,14 @@ def give_back_space(engine: Engine) -> None:
     """Return free pages of a SQLite file to the file system, some at a time, and empty its write-ahead log."""
     if engine.dialect.name != "sqlite":
         return
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        free = connection.exec_driver_sql("PRAGMA freelist_count").scalar() or 0
+    with closing(
+        engine.raw_connection()
+    ) as connection:  # PRAGMAs of this kind work outside of transactions only
+        cursor = connection.cursor()
+        free = cursor.execute("PRAGMA freelist_count").fetchone()[0]
         for _ in range(0, free, _STEP):
-            connection.exec_driver_sql(f"PRAGMA incremental_vacuum({_STEP})").all()
-        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").all()
+            cursor.execute(f"PRAGMA incremental_vacuum({_STEP})").fetchall()
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
 def _chosen(

