@@ -19,6 +19,9 @@ from store.database import open_engine
 from store.errors import StoreError
 from store.keyring import KeyRing
 
+MIRROR_FILE: Final = "proxy-keys.json"
+"""In the state folder: the proxy keys that workers know."""
+
 EXIT_USAGE: Final = 2
 """Exit code of every command that could not start: bad configuration, bad arguments, something not reachable."""
 

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import typer
 
+from cli import config_command
+from cli.rules import create_rules
 from cli.serve import serve
+from cli.simulate import simulate
+from cli.stats import stats
+from cli.stored_call import fetch_query
 
 app = typer.Typer(
     name="understudy",
@@ -13,6 +18,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(serve)
+app.command()(stats)
+app.add_typer(create_rules(fetch_query), name="rules")
+app.add_typer(config_command.app, name="config")
+app.command()(simulate)
 
 
 def main() -> None:

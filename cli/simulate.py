@@ -54,7 +54,7 @@ def simulate(
     settings = Settings(
         models=_models(as_, model or [], tracing=trace is not None),
         require_key=require_key,
-        clock=clock,
+        clock="fixed" if clock == "fixed" else "real",
         dialect=VllmDialect() if as_ == "slm" else OpenAIDialect(),
         compress=compress,
         obfuscate=obfuscate,

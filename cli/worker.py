@@ -16,17 +16,17 @@ from typing import Final
 
 import uvicorn
 import uvloop
-from proxy.control.app import create_control
-from proxy.control.readings import Readings
-from proxy.transport.choice import create_transport
 
-from cli.context import find_config, key_file
+from cli.context import MIRROR_FILE, find_config, key_file
 from config.load import Configuration, load
 from config.watch import Watcher
 from proxy.app import App, create_app
 from proxy.auth import Authenticator, Passthrough, ProxyKeys
+from proxy.control.app import create_control
+from proxy.control.readings import Readings
 from proxy.live import Live
 from proxy.server import server_for
+from proxy.transport.choice import create_transport
 from proxy.workers import WorkerBoard, WorkerStatus
 from store.journal import Journal
 from store.keyring import KeyRing
@@ -76,20 +76,24 @@ def compose(configuration: Configuration, environ: Mapping[str, str]) -> Worker:
     live = Live(configuration)
     board = WorkerBoard(state / "workers")
     auth: Authenticator = Passthrough()
-    keys = ProxyKeys(state / "proxy-keys.json") if settings.auth.mode == "keys" else None
+    keys = ProxyKeys(state / MIRROR_FILE) if settings.auth.mode == "keys" else None
     if keys is not None:
         keys.refresh()
         auth = keys
     watcher = Watcher(configuration, environ, on_change=live.swap)
+    worker: Worker
+
+    def status() -> WorkerStatus:
+        return worker.status()
+
     control = create_control(
-        auth,
-        Readings(settings.store.url, ring, state / "journal", board, lambda: worker.status()),
+        auth, Readings(settings.store.url, ring, state / "journal", board, this_worker=status)
     )
 
     async def housekeeping() -> None:
         while True:
             journal.roll()
-            board.post(worker.status())
+            board.post(status())
             if keys is not None:
                 keys.refresh()
             await asyncio.sleep(_HOUSEKEEPING_SECONDS)
@@ -108,7 +112,7 @@ def compose(configuration: Configuration, environ: Mapping[str, str]) -> Worker:
 
 def serve(worker: Worker, listener: socket.socket, lifeline: int, *, drain: float) -> None:
     """Serve until a signal comes or the parent is gone, finish open calls, close the journal."""
-    server = server_for(worker.app, drain=drain)
+    server = server_for(worker.app, worker.app.handle, drain=drain)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(server, listener, lifeline))

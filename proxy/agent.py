@@ -1,111 +1,269 @@
-"""The agent's side of a call: reading its body, answering it, and noticing when it leaves."""
+"""The agent's side of a call: reading its body, answering it, and noticing when it leaves.
+
+    connection ── feed, complete, lost ──> Agent <── read_body, start, send, finish ── data path
+
+An Agent is one request on one HTTP/1.1 connection. It speaks to the socket directly: a head and a body that are ready
+together leave in one write, and a connection that is lost cancels the call at once, with no task standing watch.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from typing import Any, Final
+import time
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+from typing import Any, Final, Protocol
 
+from proxy.agent_headers import AgentHeaders
 from proxy.errors import ClientLeft, Refusal
 from proxy.transport.base import Headers
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 
 BODY_IDLE_SECONDS: Final = 60.0
 """How long an agent may pause within its request body before it is answered 408."""
 
+_HIGH_WATER: Final = 256 * 1024
+"""Bytes of request body waiting to be read past which the connection is not read further."""
+_WITHOUT_BODY: Final = frozenset({204, 304})
+_STATUS_LINES: Final = {
+    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
+}
+
+
+class Wire(Protocol):
+    """What an Agent needs of its connection."""
+
+    def write(self, data: bytes) -> None: ...
+    def flush(self) -> asyncio.Future[None] | None:
+        """What to wait for before writing more; None when the peer keeps up."""
+        ...
+
+    def pause(self) -> None:
+        """Read no more from the peer for now."""
+        ...
+
+    def resume(self) -> None: ...
+    def completed(self, agent: Agent) -> None:
+        """The answer is written whole; the connection may take the next request."""
+        ...
+
+    def cut(self) -> None:
+        """Close without completing the answer, so that the peer notices."""
+        ...
+
 
 class Agent:
-    """One ASGI request, seen from the data path."""
+    """One request, seen from the data path."""
 
-    __slots__ = ("_body_complete", "_finished", "_receive", "_send", "_task", "_watch", "left", "started")
+    __slots__ = (
+        "_body_complete",
+        "_buffered",
+        "_chunked",
+        "_chunks",
+        "_expects_continue",
+        "_head",
+        "_http_1_0",
+        "_task",
+        "_waiter",
+        "_watched",
+        "_wire",
+        "disconnected",
+        "headers",
+        "keep_alive",
+        "left",
+        "length",
+        "method",
+        "path",
+        "received",
+        "response_complete",
+        "started",
+    )
 
-    def __init__(self, receive: Receive, send: Send) -> None:
-        self._receive = receive
-        self._send = send
-        task = asyncio.current_task()
-        assert task is not None
-        self._task = task
-        self._watch: asyncio.Task[None] | None = None
-        self._body_complete = False
-        self._finished = False
+    def __init__(
+        self,
+        wire: Wire,
+        method: str,
+        path: bytes,
+        headers: AgentHeaders,
+        *,
+        length: int | None,
+        has_body: bool,
+        http_1_0: bool,
+        keep_alive: bool,
+        expects_continue: bool,
+    ) -> None:
+        self.received = time.perf_counter_ns()
+        self.method = method
+        self.path = path
+        """Path and query string as they came, percent-encoded."""
+        self.headers = headers
+        self.length = length
+        """The request's content-length; None when it is chunked or has no body."""
+        self.keep_alive = keep_alive
         self.started = False
-        """Whether a response head has been sent: after that no other answer can be given."""
+        """Whether the head of an answer has left: after that no other answer can be given."""
+        self.response_complete = False
         self.left = False
+        self.disconnected = False
+        self._wire = wire
+        self._http_1_0 = http_1_0
+        self._expects_continue = expects_continue
+        self._body_complete = not has_body
+        self._chunks: list[bytes] = []
+        self._buffered = 0
+        self._waiter: asyncio.Future[None] | None = None
+        self._task: asyncio.Task[Any] | None = None
+        self._watched = False
+        self._head = b""
+        self._chunked = False
+
+    # The connection's side
+
+    def feed(self, data: bytes) -> None:
+        """A piece of the request body arrived."""
+        self._chunks.append(data)
+        self._buffered += len(data)
+        if self._buffered > _HIGH_WATER:
+            self._wire.pause()
+        self._wake()
+
+    def complete(self) -> None:
+        """The request body is here."""
+        self._body_complete = True
+        self._wake()
+
+    def begin(self, task: asyncio.Task[Any]) -> None:
+        """The call is being worked on by this task."""
+        self._task = task
+
+    def lost(self) -> None:
+        """The connection is gone: whoever waits for the body hears of it, and a watched call is cancelled."""
+        self.disconnected = True
+        if self.response_complete:
+            return
+        self.left = True
+        if self._watched and self._task is not None:
+            self._task.cancel()
+        else:
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     # The request body
 
+    @property
+    def has_body(self) -> bool:
+        """Whether any of the body is still to be read, or waits to be taken."""
+        return not self._body_complete or bool(self._chunks)
+
     async def read_body(self, limit: int) -> tuple[bytes, bool]:
-        """Read up to `limit` bytes; the flag says whether that was all. Raises ClientLeft and Refusal(408)."""
-        first = await self._next_chunk()
-        if self._body_complete:
-            return first, True
-        chunks, size = [first], len(first)
-        while not self._body_complete and size <= limit:
-            chunk = await self._next_chunk()
-            chunks.append(chunk)
-            size += len(chunk)
-        return b"".join(chunks), self._body_complete
+        """Read up to about `limit` bytes; the flag says whether that was all. Raises ClientLeft and Refusal(408)."""
+        while not self._body_complete and self._buffered <= limit:
+            await self._await_more()
+        return self._take(), self._body_complete
 
     async def stream_body(self) -> AsyncIterator[bytes]:
-        """What has not been read of the body yet, as it arrives; whoever consumes it, leaving ends the call's task."""
-        try:
-            while not self._body_complete:
-                chunk = await self._next_chunk()
-                if chunk:
-                    yield chunk
-        except ClientLeft:
-            self._leave()
-            raise
+        """What has not been read of the body yet, as it arrives; then the call is watched."""
+        while True:
+            if self._chunks:
+                yield self._take()
+            elif self._body_complete:
+                break
+            else:
+                await self._await_more()
         self.watch()
 
-    async def _next_chunk(self) -> bytes:
-        try:
-            async with asyncio.timeout(BODY_IDLE_SECONDS):
-                message = await self._receive()
-        except TimeoutError:
-            raise Refusal(408, f"No request body arrived for {BODY_IDLE_SECONDS:.0f} seconds.") from None
-        if message["type"] == "http.disconnect":
+    def _take(self) -> bytes:
+        chunks = self._chunks
+        data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        chunks.clear()
+        self._buffered = 0
+        self._wire.resume()
+        return data
+
+    async def _await_more(self) -> None:
+        if self._expects_continue:
+            self._expects_continue = False
+            self._wire.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if not self.left:
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                async with asyncio.timeout(BODY_IDLE_SECONDS):
+                    await self._waiter
+            except TimeoutError:
+                self.keep_alive = False
+                raise Refusal(408, f"No request body arrived for {BODY_IDLE_SECONDS:.0f} seconds.") from None
+            finally:
+                self._waiter = None
+        if self.left:
+            if self._task is not None and asyncio.current_task() is not self._task:
+                self._task.cancel()
             raise ClientLeft
-        self._body_complete = not message.get("more_body", False)
-        body: bytes = message.get("body", b"")
-        return body
 
     # Leaving
 
     def watch(self) -> None:
         """From now on the call's task is cancelled when the agent leaves. The body must have been read."""
-        self._watch = asyncio.get_running_loop().create_task(self._await_leaving())
-
-    async def _await_leaving(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
-        self._leave()
-
-    def _leave(self) -> None:
-        if not self._finished:
-            self.left = True
-            self._task.cancel()
-
-    def unwatch(self) -> None:
-        """Stop watching: the call is over."""
-        self._finished = True
-        if self._watch is not None:
-            self._watch.cancel()
+        self._watched = True
+        if self.left:
+            raise ClientLeft
 
     # The answer
 
-    async def start(self, status: int, headers: Headers) -> None:
+    def start(self, status: int, head: bytes, *, length: int | None) -> None:
+        """Prepare an answer; its head leaves with the first bytes of its body.
+
+        `head` is the header lines as bytes, each with its line end; `length` is the body's, None when it is unknown."""
+        lines = [_STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status, head]
+        if length is not None:
+            lines.append(b"content-length: %d\r\n" % length)
+        elif self.method != "HEAD" and status not in _WITHOUT_BODY:
+            if self._http_1_0:
+                self.keep_alive = False
+            else:
+                self._chunked = True
+                lines.append(b"transfer-encoding: chunked\r\n")
+        if not self.keep_alive or not self._body_complete:
+            self.keep_alive = False
+            lines.append(b"connection: close\r\n")
+        elif self._http_1_0:
+            lines.append(b"connection: keep-alive\r\n")
+        lines.append(b"\r\n")
+        self._head = b"".join(lines)
         self.started = True
-        await self._send({"type": "http.response.start", "status": status, "headers": headers})
 
     async def send(self, chunk: bytes) -> None:
-        await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
+        """Send a part of the body; waits while the agent reads more slowly than it is served."""
+        self._write(b"%x\r\n%b\r\n" % (len(chunk), chunk) if self._chunked and chunk else chunk)
+        waiting = self._wire.flush()
+        if waiting is not None:
+            await waiting
 
-    async def finish(self, chunk: bytes = b"") -> None:
-        """Send the last bytes; a client that has them has everything."""
-        self._finished = True
-        await self._send({"type": "http.response.body", "body": chunk, "more_body": False})
+    def finish(self, chunk: bytes = b"") -> None:
+        """Send the last bytes; an agent that has them has everything."""
+        if self._chunked:
+            chunk = b"%x\r\n%b\r\n0\r\n\r\n" % (len(chunk), chunk) if chunk else b"0\r\n\r\n"
+        self._write(chunk)
+        self.response_complete = True
+        self._wire.completed(self)
+
+    def cut(self) -> None:
+        """Break the connection off: the answer cannot be completed, and the agent must notice."""
+        self._write(b"")
+        self._wire.cut()
+
+    def answer(self, status: int, headers: Headers, body: bytes) -> None:
+        """A whole answer at once."""
+        head = b"".join([b"%b: %b\r\n" % line for line in headers])
+        self.start(status, head, length=len(body))
+        self.finish(body)
+
+    def _write(self, data: bytes) -> None:
+        if self._head:
+            data = self._head + (b"" if self.method == "HEAD" else data)
+            self._head = b""
+        elif self.method == "HEAD":
+            return
+        if data and not self.disconnected:
+            self._wire.write(data)

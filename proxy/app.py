@@ -6,11 +6,12 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
-from proxy.agent import Receive, Scope, Send
+from proxy.asgi import AsgiApp, Receive, Scope, Send
 from proxy.auth import Authenticator
 from proxy.forward import Appends, Forwarder
 from proxy.live import Live
 from proxy.sending import UpstreamClient
+from proxy.server import Handler
 from proxy.transport.base import Transport
 from proxy.understudy import UnderstudyClient
 from proxy.websocket import WebSocketRelay
@@ -18,23 +19,22 @@ from wire.check import AnswerChecker
 
 log = logging.getLogger("understudy.proxy")
 
-AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 Background = Callable[[], Awaitable[None]]
 """Runs beside the server until it is cancelled."""
 
 
 class App:
-    """Dispatches: `/v1/` to the data path, everything else to the control pages."""
+    """What is not the data path, as ASGI: websockets, control pages, start and end; `handle` is the data path."""
 
     def __init__(
         self,
-        forward: AsgiApp,
+        forward: Handler,
         websocket: AsgiApp,
         control: AsgiApp,
         transport: Transport,
         background: Sequence[Background],
     ) -> None:
-        self._forward = forward
+        self.handle = forward
         self._websocket = websocket
         self._control = control
         self._transport = transport
@@ -43,8 +43,7 @@ class App:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
         if kind == "http":
-            served = self._forward if _is_data(scope["path"]) else self._control
-            await served(scope, receive, send)
+            await self._control(scope, receive, send)
         elif kind == "websocket":
             await self._websocket(scope, receive, send)
         elif kind == "lifespan":
@@ -82,11 +81,7 @@ def create_app(
         UnderstudyClient(transport, AnswerChecker()),
         journal,
     )
-    return App(forwarder, WebSocketRelay(live.snapshot, auth, journal), control, transport, background)
-
-
-def _is_data(path: str) -> bool:
-    return path.startswith("/v1/") or path == "/v1"
+    return App(forwarder.handle, WebSocketRelay(live.snapshot, auth, journal), control, transport, background)
 
 
 def _report(task: asyncio.Future[None]) -> None:

@@ -12,17 +12,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, Protocol
+from typing import Final, Protocol
 
-import orjson
-
-from proxy import headers as header_rules
+from proxy import header_rules
 from proxy.errors import Refusal
 from proxy.transport.base import Headers
-
-Role = Literal["agent", "viewer", "curator", "admin"]
-ROLES: Final[tuple[Role, ...]] = ("agent", "viewer", "curator", "admin")
-"""Each role may do what those before it may."""
+from store.errors import StoreError
+from store.proxy_keys import ROLES, Role, read_mirror
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +30,7 @@ class Caller:
     role: Role
 
     def may(self, role: Role) -> bool:
+        """Each role may do what those before it in ROLES may."""
         return ROLES.index(self.role) >= ROLES.index(role)
 
 
@@ -67,10 +64,11 @@ class ProxyKeys:
             stamp = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
             if stamp == self._stamp:
                 return
-            rows = orjson.loads(self._mirror.read_bytes())["keys"]
-            self._callers = {bytes.fromhex(row["sha256"]): Caller(row["id"], row["role"]) for row in rows}
+            self._callers = {
+                bytes.fromhex(key.hash): Caller(key.id, key.role) for key in read_mirror(self._mirror).keys
+            }
             self._stamp = stamp
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, StoreError):
             return
 
     def caller(self, headers: Headers) -> Caller:

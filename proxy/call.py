@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from proxy import headers as header_rules
-from proxy.transport.base import Headers
+from proxy.agent_headers import AgentHeaders
 from router.decision import Decision
 from store.record import CLIENT_LEFT, Attempt, Endpoint, Record, Route
 
@@ -57,80 +56,59 @@ class Capture:
 
 
 class Call:
-    """Mutable while the call lasts; `record()` freezes it. Times are nanoseconds of the performance counter."""
+    """Mutable while the call lasts; `record()` freezes it. Times are nanoseconds of the performance counter.
 
-    __slots__ = (
-        "_agent_wait",
-        "_attempt_started",
-        "_marked",
-        "_waiting",
-        "attempts",
-        "config",
-        "decision",
-        "endpoint",
-        "fallback",
-        "first_byte",
-        "headers",
-        "id",
-        "id_text",
-        "key",
-        "method",
-        "path",
-        "recorded",
-        "request",
-        "requested_model",
-        "response",
-        "response_encoding",
-        "response_type",
-        "route",
-        "served_model",
-        "started",
-        "started_us",
-        "status",
-        "store_content",
-        "stream",
-        "target",
-        "understudy",
-        "upstream_request_id",
-        "usage_response",
-    )
+    What most calls never change stands on the class, so that beginning a call costs little."""
+
+    decision: Decision | None = None
+    fallback = ""
+    first_byte = -1
+    key = ""
+    recorded = False
+    requested_model = ""
+    response_encoding = ""
+    response_type = ""
+    route: Route = "upstream"
+    served_model = ""
+    status = CLIENT_LEFT
+    stream = False
+    target = ""
+    understudy = ""
+    upstream_request_id = ""
+    usage_response = b""
+    _attempt_started = 0
+    _marked = 0
+    _waiting = 0
 
     def __init__(
-        self, *, method: str, path: str, endpoint: Endpoint, headers: Headers, config: str, limit: int
+        self,
+        *,
+        method: str,
+        path: str,
+        endpoint: Endpoint,
+        headers: AgentHeaders,
+        config: str,
+        limit: int,
+        started: int | None = None,
     ) -> None:
-        self.started = time.perf_counter_ns()
+        self.started = time.perf_counter_ns() if started is None else started
         now = time.time_ns()
         self.started_us = now // 1000
         self.id = new_call_id(now // 1_000_000)
-        self.id_text = call_id_text(self.id)
         self.method = method
         self.path = path
         self.endpoint: Endpoint = endpoint
         self.headers = headers
         self.config = config
+        self.store_content = headers.store
         self.request = Capture(limit)
         self.response = Capture(limit)
         self.attempts: list[Attempt] = []
-        self.decision: Decision | None = None
-        self.fallback = ""
-        self.first_byte = -1
-        self.key = ""
-        self.recorded = False
-        self.requested_model = ""
-        self.served_model = ""
-        self.response_encoding = ""
-        self.response_type = ""
-        self.route: Route = "upstream"
-        self.status = CLIENT_LEFT
-        self.store_content = header_rules.first(headers, b"x-understudy-store").lower() != "false"
-        self.stream = False
-        self.target = ""
-        self.understudy = ""
-        self.upstream_request_id = ""
-        self.usage_response = b""
-        self._waiting = 0
-        self._marked = 0
-        self._attempt_started = 0
+
+    @property
+    def id_text(self) -> str:
+        """The call's id as agents see it."""
+        return call_id_text(self.id)
 
     # Overhead is the call's whole duration less the time spent waiting for somebody else.
 
@@ -203,10 +181,10 @@ class Call:
             confidence=decision.confidence if decision else None,
             fallback=self.fallback,
             key=self.key,
-            session=header_rules.first(self.headers, b"x-understudy-session"),
+            session=self.headers.session,
             config=self.config,
             upstream_request_id=self.upstream_request_id,
-            request_type=header_rules.first(self.headers, b"content-type"),
+            request_type=self.headers.content_type,
             response_type=self.response_type,
             response_encoding=self.response_encoding,
             request=self.request.bytes() if content else None,
@@ -215,5 +193,5 @@ class Call:
             response_size=self.response.size,
             attempts=tuple(self.attempts),
             usage_response=self.usage_response,
-            user_agent=header_rules.first(self.headers, b"user-agent")[:200],
+            user_agent=self.headers.user_agent,
         )

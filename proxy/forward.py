@@ -1,8 +1,8 @@
 """A call's whole story: who calls, what is it, where does it go, what comes back, and how it is remembered.
 
-serve ── authenticate ── read ── decide ──┬── understudy (held, checked) ──┐
-                                          └── upstream <── falls back ─────┤
-                                                                relay ── record ── last byte
+handle ── authenticate ── read ── decide ──┬── understudy (held, checked) ──┐
+                                           └── upstream <── falls back ─────┤
+                                                                 relay ── record ── last byte
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any, Final, Protocol
 
 import orjson
 
-from proxy import headers as header_rules
-from proxy.agent import Agent, Receive, Scope, Send
+from proxy import header_rules, own_headers
+from proxy.agent import Agent
 from proxy.auth import Authenticator
 from proxy.call import Call
 from proxy.errors import BrokenAnswer, ClientLeft, Refusal
@@ -26,7 +26,7 @@ from proxy.targets import Upstream
 from proxy.transport.base import Headers, Request
 from proxy.understudy import Declined, UnderstudyClient
 from router.decision import Decision, Query
-from store.record import CLIENT_LEFT, Endpoint, Record
+from store.record import CLIENT_LEFT, Record
 from wire.errors import error_body
 from wire.shape import endpoint_of
 from wire.usage_splice import inject
@@ -34,9 +34,9 @@ from wire.usage_splice import inject
 log = logging.getLogger("understudy.forward")
 
 _USAGE_ENDPOINTS: Final = ("chat.completions", "completions")
-_TEXTUAL: Final = ("application/json", "text/", "application/x-ndjson")
 _NOT_ROUTABLE: Final = Decision("upstream", "no small model answers this endpoint")
 _TOO_LARGE: Final = Decision("upstream", "the body is larger than server.buffer_limit")
+_NOT_JSON: Final = Decision("upstream", "the body is not a JSON object")
 
 
 class Appends(Protocol):
@@ -46,7 +46,7 @@ class Appends(Protocol):
 
 
 class Forwarder:
-    """The data path as an ASGI callable for `/v1/*`."""
+    """The data path: one coroutine per call."""
 
     def __init__(
         self,
@@ -62,34 +62,35 @@ class Forwarder:
         self._understudies = understudies
         self._journal = journal
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def handle(self, agent: Agent) -> None:
+        """Answer one request and record it, whatever happens."""
         now = self._snapshot()
-        agent = Agent(receive, send)
-        call = _begin(scope, now)
+        call = _begin(agent, now)
         try:
             await self._serve(call, agent, now)
         except ClientLeft:
             self._left(call)
         except Refusal as refusal:
-            await self._refuse(call, agent, refusal)
+            self._refuse(call, agent, refusal)
         except BrokenAnswer:
             log.warning("call %s: the answer broke off; the connection is cut", call.id_text)
+            agent.cut()
         except asyncio.CancelledError:
             self._left(call)
             if not agent.left:
                 raise
-            _forgive()
+        except Exception as error:
+            log.exception("call %s: a fault in the proxy", call.id_text)
+            self._fail(call, agent, error)
         finally:
-            agent.unwatch()
             self._record(call)
 
     async def _serve(self, call: Call, agent: Agent, now: Snapshot) -> None:
-        call.key = self._auth.caller(call.headers).key
+        call.key = self._auth.caller(agent.headers.lines).key
         if "/../" in call.path or "/./" in call.path:
             raise Refusal(404, "The path contains dot segments; send it without them.", code="invalid_path")
         if call.endpoint == "other":
-            whole = header_rules.first(call.headers, b"content-type").startswith("application/json")
-            await (self._pass_whole if whole else self._pass_through)(call, agent, now)
+            await (self._pass_whole if call.headers.is_json else self._pass_through)(call, agent, now)
             return
         call.waits()
         body, complete = await agent.read_body(now.buffer_limit)
@@ -97,48 +98,37 @@ class Forwarder:
         if not complete:
             await self._pass_through(call, agent, now, prefix=body)
             return
-        call.request.add(body)
         agent.watch()
+        call.request.add(body)
         parsed = _parse(body)
         call.stream = parsed.get("stream") is True
-        model = parsed.get("model")
-        call.requested_model = model if isinstance(model, str) else ""
-        decision = self._decide(call, now, parsed, len(body))
-        if decision.route == "slm" and await self._ask_understudy(call, agent, now, body, parsed, decision):
+        call.requested_model = _model_of(parsed)
+        decision = call.decision = self._decide(call, now, parsed, len(body))
+        if decision.route == "slm" and await self._ask_understudy(call, agent, now, body, parsed):
             return
         await self._ask_upstream(call, agent, now, body, parsed)
 
-    # Deciding
-
     def _decide(self, call: Call, now: Snapshot, parsed: Mapping[str, Any], size: int) -> Decision:
         if not parsed:
-            call.decision = Decision("upstream", "the body is not a JSON object")
-            return call.decision
-        query = Query(call.endpoint, parsed, size, header_rules.readable(call.headers), call.key)
+            return _NOT_JSON
         try:
-            call.decision = now.router.decide(query)
+            return now.router.decide(Query(call.endpoint, parsed, size, call.headers.fields, call.key))
         except Exception as error:
             # Fail open: a fault in our own cleverness must never cost the agent its answer.
             log.exception("call %s: the router failed, the call goes upstream", call.id_text)
-            call.decision = Decision("upstream", f"router fault: {type(error).__name__}")
-        return call.decision
+            return Decision("upstream", f"router fault: {type(error).__name__}")
 
     # The understudy
 
     async def _ask_understudy(
-        self,
-        call: Call,
-        agent: Agent,
-        now: Snapshot,
-        body: bytes,
-        parsed: Mapping[str, Any],
-        decision: Decision,
+        self, call: Call, agent: Agent, now: Snapshot, body: bytes, parsed: Mapping[str, Any]
     ) -> bool:
         """Whether the understudy answered the agent; otherwise the upstream is to be asked."""
+        decision = call.decision
+        assert decision is not None
         understudy = now.understudies.get(decision.understudy)
         if understudy is None:
-            call.fallback = "no_engine"
-            return self._may_fall_back(decision, "no_engine")
+            return self._falls_back(call, decision, "no_engine")
         engine = understudy.engine.name
         injected = inject(body, parsed) if call.endpoint in _USAGE_ENDPOINTS else None
         try:
@@ -147,22 +137,20 @@ class Forwarder:
             )
         except Declined as declined:
             call.tried("slm", engine, declined.status, declined.cause)
-            call.fallback = declined.cause
-            return self._may_fall_back(decision, declined.cause)
+            return self._falls_back(call, decision, declined.cause)
         call.tried("slm", engine, held.status)
         call.answers("slm", engine, understudy.name)
         call.served_model = understudy.model
         try:
-            relay = Relay(
-                call, agent, self._record, usage_filter=filter_for(held, injected=injected is not None)
-            )
-            await relay.run(held, _own_headers(call))
+            usage_filter = filter_for(held, injected=injected is not None)
+            await Relay(call, agent, self._record, usage_filter).run(held, own_headers.for_call(call))
         finally:
             await held.aclose()
         return True
 
     @staticmethod
-    def _may_fall_back(decision: Decision, cause: str) -> bool:
+    def _falls_back(call: Call, decision: Decision, cause: str) -> bool:
+        call.fallback = cause
         if decision.fallback:
             return False
         raise Refusal(
@@ -181,8 +169,7 @@ class Forwarder:
         injected = None
         if call.stream and upstream.injects_usage and call.endpoint in _USAGE_ENDPOINTS:
             injected = inject(body, parsed)
-        headers = header_rules.for_upstream(call.headers)
-        headers = header_rules.readable_encoding(headers, identity=injected is not None)
+        headers = call.headers.for_upstream(upstream, identity=injected is not None)
         await self._exchange(call, agent, upstream, headers, body, injected=injected)
 
     async def _pass_whole(self, call: Call, agent: Agent, now: Snapshot) -> None:
@@ -195,27 +182,24 @@ class Forwarder:
             return
         agent.watch()
         call.request.add(body)
-        model = _parse(body).get("model")
-        call.requested_model = model if isinstance(model, str) else ""
+        call.requested_model = _model_of(_parse(body))
         call.decision = _NOT_ROUTABLE
         upstream = now.upstreams.pick(call.requested_model)
-        headers = header_rules.readable_encoding(header_rules.for_upstream(call.headers), identity=False)
+        headers = call.headers.for_upstream(upstream, identity=False)
         await self._exchange(call, agent, upstream, headers, body)
 
     async def _pass_through(self, call: Call, agent: Agent, now: Snapshot, prefix: bytes = b"") -> None:
         """Send on as it arrives what is not ours to read: uploads, other media types, bodies past the buffer limit."""
         call.decision = _TOO_LARGE if prefix else _NOT_ROUTABLE
         call.request.room = 0
-        length = header_rules.first(call.headers, b"content-length")
         body: bytes | AsyncIterator[bytes] = b""
-        if length not in ("", "0") or header_rules.first(call.headers, b"transfer-encoding"):
+        if prefix or agent.has_body:
             body = streamed(prefix, agent.stream_body(), call)
         else:
-            await agent.read_body(0)
             agent.watch()
-        headers = header_rules.for_upstream(call.headers)
-        known = int(length) if length.isdigit() else None
-        await self._exchange(call, agent, now.upstreams.pick(""), headers, body, length=known)
+        upstream = now.upstreams.pick("")
+        headers = call.headers.for_upstream(upstream, identity=None)
+        await self._exchange(call, agent, upstream, headers, body, length=agent.length)
 
     async def _exchange(
         self,
@@ -229,21 +213,14 @@ class Forwarder:
         length: int | None = None,
     ) -> None:
         """One request to an upstream and its answer to the agent, within the upstream's total time."""
-        request = Request(
-            call.method, upstream.url(call.path), upstream.sign(headers), body, length, upstream.timeouts
-        )
-        repeatable = call.endpoint != "other"
+        request = Request(call.method, upstream.url(call.path), headers, body, length, upstream.timeouts)
         if upstream.total is None:
-            sent = await self._upstreams.send(
-                call, upstream, request, injected=injected, repeatable=repeatable
-            )
+            sent = await self._upstreams.send(call, upstream, request, injected)
             await self._relay(call, agent, upstream, sent)
             return
         try:
             async with asyncio.timeout(upstream.total):
-                sent = await self._upstreams.send(
-                    call, upstream, request, injected=injected, repeatable=repeatable
-                )
+                sent = await self._upstreams.send(call, upstream, request, injected)
                 await self._relay(call, agent, upstream, sent)
         except TimeoutError:
             call.broke("total_timeout")
@@ -253,23 +230,24 @@ class Forwarder:
         response = sent.response
         call.tried("upstream", upstream.name, response.status)
         call.answers("upstream", upstream.name)
-        if call.endpoint == "other" and not _textual(header_rules.first(response.headers, b"content-type")):
+        if call.endpoint == "other" and not header_rules.is_textual(response.headers):
             call.response.room = 0
-        own = _own_headers(call)
+        own = own_headers.for_call(call)
         if sent.exhausted:
-            own.append((b"x-should-retry", b"false"))
+            own += b"x-should-retry: false\r\n"
         try:
-            relay = Relay(
-                call, agent, self._record, usage_filter=filter_for(response, injected=sent.usage_injected)
-            )
-            await relay.run(response, own)
+            usage_filter = filter_for(response, injected=True) if sent.usage_injected else None
+            await Relay(call, agent, self._record, usage_filter).run(response, own)
         finally:
             await response.aclose()
 
     # Endings
 
-    async def _refuse(self, call: Call, agent: Agent, refusal: Refusal) -> None:
+    def _refuse(self, call: Call, agent: Agent, refusal: Refusal) -> None:
         """Answer with an error of our own; the one place where that is done."""
+        if agent.started or agent.left:
+            agent.cut()
+            return
         body = error_body(
             call.endpoint, refusal.message, type=refusal.kind, param=refusal.param, code=refusal.code
         )
@@ -277,18 +255,16 @@ class Forwarder:
         call.response_type = "application/json"
         call.response.clear()
         call.response.add(body)
-        headers = [
-            (b"content-type", b"application/json"),
-            (b"content-length", str(len(body)).encode()),
-            *_own_headers(call),
-        ]
-        if refusal.should_retry is not None:
-            headers.append((b"x-should-retry", b"true" if refusal.should_retry else b"false"))
-        if refusal.status == 408:
-            headers.append((b"connection", b"close"))
         self._record(call)
-        await agent.start(refusal.status, headers)
-        await agent.finish(body)
+        head = b"content-type: application/json\r\n" + own_headers.for_call(call)
+        if refusal.should_retry is not None:
+            head += b"x-should-retry: true\r\n" if refusal.should_retry else b"x-should-retry: false\r\n"
+        agent.start(refusal.status, head, length=len(body))
+        agent.finish(body)
+
+    def _fail(self, call: Call, agent: Agent, error: Exception) -> None:
+        message = f"The proxy failed on this call ({type(error).__name__}); its log has call {call.id_text}."
+        self._refuse(call, agent, Refusal(500, message, kind="proxy_error", code="proxy_fault"))
 
     def _left(self, call: Call) -> None:
         if not call.recorded:
@@ -296,26 +272,24 @@ class Forwarder:
             call.broke("client_left")
 
     def _record(self, call: Call) -> None:
-        if call.recorded:
-            return
-        call.recorded = True
-        self._journal.append(call.record())
+        if not call.recorded:
+            call.recorded = True
+            self._journal.append(call.record())
 
 
-def _begin(scope: Scope, now: Snapshot) -> Call:
-    raw: bytes = scope.get("raw_path") or scope["path"].encode()
-    path = raw.decode("latin-1")
-    endpoint: Endpoint = endpoint_of(path) if scope["method"] == "POST" else "other"
-    query: bytes = scope["query_string"]
+def _begin(agent: Agent, now: Snapshot) -> Call:
+    path = agent.path.decode("latin-1")
     call = Call(
-        method=scope["method"],
-        path=f"{path}?{query.decode('latin-1')}" if query else path,
-        endpoint=endpoint,
-        headers=scope["headers"],
+        method=agent.method,
+        path=path,
+        endpoint=endpoint_of(path) if agent.method == "POST" else "other",
+        headers=agent.headers,
         config=now.version,
         limit=now.capture_limit,
+        started=agent.received,
     )
-    call.store_content = call.store_content and now.store_content
+    if not now.store_content:
+        call.store_content = False
     return call
 
 
@@ -328,27 +302,9 @@ def _parse(body: bytes) -> dict[str, Any]:
     return parsed if isinstance(parsed, dict) else {}
 
 
-def _own_headers(call: Call) -> Headers:
-    decision = call.decision
-    lines = [
-        (b"x-understudy-call-id", call.id_text.encode()),
-        (b"x-understudy-route", call.route.encode()),
-        (b"x-understudy-model", header_rules.safe_value(call.served_model or call.requested_model)),
-        (b"x-understudy-overhead-ms", b"%.3f" % (call.overhead_ns() / 1e6)),
-        (b"x-understudy-config", call.config.encode()),
-    ]
-    if decision is not None:
-        lines.append((b"x-understudy-rule", header_rules.safe_value(decision.rule)))
-        lines.append((b"x-understudy-reason", header_rules.safe_value(decision.reason)))
-        if decision.task:
-            lines.append((b"x-understudy-task", header_rules.safe_value(decision.task)))
-    if call.fallback:
-        lines.append((b"x-understudy-fallback", call.fallback.encode()))
-    return lines
-
-
-def _textual(content_type: str) -> bool:
-    return content_type.startswith(_TEXTUAL)
+def _model_of(parsed: Mapping[str, Any]) -> str:
+    model = parsed.get("model")
+    return model if isinstance(model, str) else ""
 
 
 def _out_of_time(upstream: Upstream, *, started: bool) -> Exception:
@@ -360,10 +316,3 @@ def _out_of_time(upstream: Upstream, *, started: bool) -> Exception:
         kind="upstream_error",
         code="upstream_total_timeout",
     )
-
-
-def _forgive() -> None:
-    """The cancellation was ours: the agent left, and the task ends in peace."""
-    task = asyncio.current_task()
-    if task is not None:
-        task.uncancel()

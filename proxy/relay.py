@@ -11,11 +11,11 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from proxy import headers as header_rules
+from proxy import header_rules
 from proxy.agent import Agent
 from proxy.call import Call
 from proxy.errors import BrokenAnswer, cause_of
-from proxy.transport.base import Headers, Response, TransportError
+from proxy.transport.base import Response, TransportError
 from wire.errors import sse_error
 from wire.sse import Splitter
 from wire.usage_splice import UsageSplicer
@@ -28,6 +28,7 @@ _END_MARKER: Final = re.compile(
     re.MULTILINE,
 )
 _LONGEST_MARKER: Final = 40
+_WITHOUT_BODY: Final = frozenset({204, 304})
 
 
 class UsageFilter:
@@ -63,31 +64,44 @@ class Relay:
 
     __slots__ = ("_agent", "_call", "_filter", "_finish", "_tail")
 
-    def __init__(
-        self, call: Call, agent: Agent, finish: Finish, *, usage_filter: UsageFilter | None = None
-    ) -> None:
+    def __init__(self, call: Call, agent: Agent, finish: Finish, usage_filter: UsageFilter | None) -> None:
         self._call = call
         self._agent = agent
         self._finish = finish
         self._filter = usage_filter
         self._tail = b""
 
-    async def run(self, response: Response, own_headers: Headers) -> None:
-        """Relay the response to its end. Raises BrokenAnswer when it breaks off after its head went out."""
+    async def run(self, response: Response, own: bytes) -> None:
+        """Relay the response to its end; `own` are our header lines. Raises BrokenAnswer when it breaks off after its
+        head went out."""
         call = self._call
-        note_head(call, response)
+        fields = dict(response.headers)
+        note_head(call, response.status, fields)
         is_events = call.response_type.startswith("text/event-stream")
-        headers = header_rules.for_agent(response.headers, drop_length=self._filter is not None) + own_headers
-        length = -1 if self._filter else _content_length(response)
-        await self._agent.start(response.status, headers)
+        length = None if self._filter else _length_of(fields)
+        head = header_rules.for_agent(response.headers, fields) + own
+        whole = response.whole() if self._filter is None else None
+        if whole is not None:
+            self._all_at_once(response.status, head, whole, length)
+            return
+        self._agent.start(response.status, head, length=length)
         try:
             await self._body(response, length, is_events=is_events)
         except TransportError as error:
             call.resumes()
-            await self._break_off(error, is_events=is_events)
-        call.resumes()
+            self._break_off(error, is_events=is_events)
 
-    async def _body(self, response: Response, length: int, *, is_events: bool) -> None:
+    def _all_at_once(self, status: int, head: bytes, body: bytes, length: int | None) -> None:
+        """The common case of a short answer: record it, and let head and body leave together."""
+        call = self._call
+        call.mark_first_byte()
+        call.response.add(body)
+        self._finish(call)
+        has_body = call.method != "HEAD" and status not in _WITHOUT_BODY
+        self._agent.start(status, head, length=len(body) if has_body else length)
+        self._agent.finish(body)
+
+    async def _body(self, response: Response, length: int | None, *, is_events: bool) -> None:
         call, agent = self._call, self._agent
         passed = 0
         call.waits()
@@ -100,7 +114,7 @@ class Relay:
                 passed += len(data)
                 if passed == length:
                     self._finish(call)
-                    await agent.finish(data)
+                    agent.finish(data)
                     return
                 if is_events and self._ends(data):
                     self._note_usage()
@@ -108,15 +122,15 @@ class Relay:
                 await agent.send(data)
             call.waits()
         call.resumes()
-        await self._end()
+        self._end()
 
-    async def _end(self) -> None:
+    def _end(self) -> None:
         rest = self._filter.rest() if self._filter else b""
         if rest:
             self._call.response.add(rest)
         self._note_usage()
         self._finish(self._call)
-        await self._agent.finish(rest)
+        self._agent.finish(rest)
 
     def _note_usage(self) -> None:
         if self._filter is not None:
@@ -128,7 +142,7 @@ class Relay:
         self._tail = window[-_LONGEST_MARKER:]
         return _END_MARKER.search(window) is not None
 
-    async def _break_off(self, error: TransportError, *, is_events: bool) -> None:
+    def _break_off(self, error: TransportError, *, is_events: bool) -> None:
         call, agent = self._call, self._agent
         call.broke(cause_of(error))
         if not is_events:
@@ -145,18 +159,17 @@ class Relay:
         call.response.add(lead + event)
         self._note_usage()
         self._finish(call)
-        await agent.finish(lead + event)
+        agent.finish(lead + event)
 
 
-def note_head(call: Call, response: Response) -> None:
-    """Note for the record what the response head says."""
-    headers = response.headers
-    call.status = response.status
-    call.upstream_request_id = header_rules.first(headers, b"x-request-id")[:200]
-    call.response_type = header_rules.first(headers, b"content-type")[:200]
-    call.response_encoding = header_rules.first(headers, b"content-encoding")[:40]
+def note_head(call: Call, status: int, fields: dict[bytes, bytes]) -> None:
+    """Note for the record what a response head says."""
+    call.status = status
+    call.upstream_request_id = fields.get(b"x-request-id", b"")[:200].decode("latin-1")
+    call.response_type = fields.get(b"content-type", b"")[:200].decode("latin-1")
+    call.response_encoding = fields.get(b"content-encoding", b"")[:40].decode("latin-1")
 
 
-def _content_length(response: Response) -> int:
-    value = header_rules.first(response.headers, b"content-length")
-    return int(value) if value.isdigit() else -1
+def _length_of(fields: dict[bytes, bytes]) -> int | None:
+    value = fields.get(b"content-length", b"")
+    return int(value) if value.isdigit() else None

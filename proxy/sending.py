@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from proxy import headers as header_rules
+from proxy import header_rules
 from proxy.call import Call
 from proxy.errors import cause_of, refusal_for
 from proxy.targets import Upstream
@@ -35,38 +35,28 @@ class UpstreamClient:
         self._transport = transport
 
     async def send(
-        self,
-        call: Call,
-        upstream: Upstream,
-        request: Request,
-        *,
-        injected: bytes | None = None,
-        repeatable: bool,
+        self, call: Call, upstream: Upstream, request: Request, injected: bytes | None = None
     ) -> Sent:
         """Get a response head for the request.
 
         `injected` is the body with usage asked for; where the upstream refuses that with 400 or 422, the original is
-        sent and the upstream remembered. `repeatable` says whether a request may go twice after it was sent whole.
-        Raises Refusal when no response can be had.
+        sent and the upstream remembered. Raises Refusal when no response can be had.
         """
         if injected is None:
-            return await self._with_retries(call, upstream, request, repeatable=repeatable)
-        sent = await self._with_retries(
-            call, upstream, replace(request, body=injected), repeatable=repeatable
-        )
+            return await self._with_retries(call, upstream, request)
+        sent = await self._with_retries(call, upstream, replace(request, body=injected))
         if sent.response.status not in (400, 422):
             sent.usage_injected = True
             return sent
         call.tried("upstream", upstream.name, sent.response.status, "usage_injection")
         await sent.response.aclose()
-        sent = await self._with_retries(call, upstream, request, repeatable=repeatable)
+        sent = await self._with_retries(call, upstream, request)
         if sent.response.status < 400:
             upstream.injects_usage = False
         return sent
 
-    async def _with_retries(
-        self, call: Call, upstream: Upstream, request: Request, *, repeatable: bool
-    ) -> Sent:
+    async def _with_retries(self, call: Call, upstream: Upstream, request: Request) -> Sent:
+        repeatable = call.endpoint != "other"
         retries = upstream.retries
         deadline = time.monotonic() + retries.budget
         left = retries.attempts if isinstance(request.body, bytes) else 0

@@ -1,14 +1,22 @@
-"""uvicorn, with the guards it leaves to others: header size, header time, and connections that are cut on purpose."""
+"""uvicorn, with a protocol of our own for the data path and the guards that uvicorn leaves to others.
+
+Requests below `/v1/` become an Agent and go straight to the data path; everything else (control pages, websockets) goes
+the ASGI way. Guards: request heads bounded in bytes and in time, idle connections closed.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import logging
+from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
+import httptools
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from proxy.agent import Agent
+from proxy.agent_headers import AgentHeaders
+from proxy.transport.base import Headers
 from wire.errors import envelope
 
 MAX_HEADER_BYTES: Final = 64 * 1024
@@ -17,97 +25,287 @@ MAX_HEADER_BYTES: Final = 64 * 1024
 HEADER_SECONDS: Final = 30.0
 """Within which a request's head must be complete once its first byte has come; past it the answer is 408."""
 
+IDLE_SECONDS: Final = 75.0
+"""After which a connection without a request is closed."""
 
-class GuardedProtocol(HttpToolsProtocol):
-    """HTTP/1.1 whose request heads are bounded in bytes and in time."""
+_PHRASES: Final = {400: "Bad Request", 408: "Request Timeout", 431: "Request Header Fields Too Large"}
+_TOO_LARGE: Final = f"The request headers are larger than {MAX_HEADER_BYTES // 1024} KiB."
 
-    _head_bytes = 0
-    _in_head = False
-    _head_timer: asyncio.TimerHandle | None = None
-    _refused = False
+Handler = Callable[[Agent], Coroutine[Any, Any, None]]
+
+
+class DataProtocol(HttpToolsProtocol):
+    """HTTP/1.1 for the data path; `handler` is set by a subclass made for one application. Satisfies agent.Wire."""
+
+    handler: Handler
+    cycle: Any  # uvicorn's own cycle or an Agent: both say whether their response is complete
+    pipeline: Any
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._head_bytes = 0
+        self._in_head = False
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._idle_timer: asyncio.TimerHandle | None = None
+        self._active_at = 0.0
+        self._refused = False
+        self._agent: Agent | None = None
+        self._unstarted: Agent | None = None
+        self._known = AgentHeaders([])
+        self._length: int | None = None
+        self._framed = False
+        self._writable: asyncio.Future[None] | None = None
+        self._paused = False
+
+    # asyncio's side
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn does
+        super().connection_made(transport)
+        self._active_at = self.loop.time()
+        self._idle_timer = self.loop.call_later(IDLE_SECONDS, self._close_if_idle)
 
     def data_received(self, data: bytes) -> None:
         if self._refused:
             return
-        super().data_received(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserError:
+            self._refuse(400, "Invalid HTTP request received.")
+            return
+        except httptools.HttpParserUpgrade:
+            if self._should_upgrade():
+                self._stop_timers()
+                self.handle_websocket_upgrade()
+            return
+        if self._unstarted is not None:
+            self._begin(self._unstarted)
         if self._in_head:
-            if self._head_bytes + len(data) > MAX_HEADER_BYTES:
-                self._refuse(431, "The request headers are larger than 64 KiB.")
-            elif self._head_timer is None:
-                self._head_timer = self.loop.call_later(HEADER_SECONDS, self._head_too_slow)
+            self._guard_head(len(data))
         elif self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-        super().connection_lost(exc)
+        self._stop_timers()
+        for waiting, app in self.pipeline:
+            if app is None:
+                waiting.lost()
+        cycle = self.cycle
+        if isinstance(cycle, Agent):
+            self.connections.discard(self)
+            self.flow.resume_writing()
+            cycle.lost()
+            self.parser = None  # type: ignore[assignment]  # as uvicorn does
+        else:
+            super().connection_lost(exc)
+        if self._agent is not None and self._agent is not cycle:
+            self._agent.lost()
+        self.resume_writing()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._writable = self.loop.create_future()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._writable is not None and not self._writable.done():
+            self._writable.set_result(None)
+        self._writable = None
+
+    # The parser's side
 
     def on_message_begin(self) -> None:
         self._head_bytes = 0
         self._in_head = True
-        super().on_message_begin()
+        self._length = None
+        self._framed = False
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
 
     def on_url(self, url: bytes) -> None:
         self._head_bytes += len(url)
-        super().on_url(url)
+        self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._head_bytes += len(name) + len(value) + 4
-        super().on_header(name, value)
+        name = name.lower()
+        self._head_bytes += len(name) + len(value)
+        if name == b"content-length":
+            self._length = int(value) if value.isdigit() else None
+            self._framed = True
+            return
+        if name == b"transfer-encoding":
+            self._framed = True
+        elif name == b"expect":
+            self.expect_100_continue = value.lower() == b"100-continue"
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         self._in_head = False
+        self._active_at = self.loop.time()
         if self._head_bytes > MAX_HEADER_BYTES:
-            self._refuse(431, "The request headers are larger than 64 KiB.")
-            return
-        super().on_headers_complete()
+            self._refuse(431, _TOO_LARGE)
+        elif self.url.startswith(b"/v1/") and not self.parser.should_upgrade():
+            self._open_agent()
+        else:
+            self._agent = None
+            self._hand_to_uvicorn()
 
     def on_body(self, body: bytes) -> None:
-        if not self._refused:
+        if self._agent is not None:
+            self._agent.feed(body)
+        elif not self._refused:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
-        if not self._refused:
+        if self._agent is not None:
+            self._agent.complete()
+            self._agent = None
+        elif not self._refused:
             super().on_message_complete()
+
+    def _open_agent(self) -> None:
+        headers: Headers = self.headers
+        if not self._known.same(headers):
+            self._known = AgentHeaders(headers)
+        http_1_0 = self.parser.get_http_version() == "1.0"
+        agent = Agent(
+            self,
+            self.parser.get_method().decode("ascii"),
+            self.url,
+            self._known,
+            length=self._length,
+            has_body=self._framed and self._length != 0,
+            http_1_0=http_1_0,
+            keep_alive=self.parser.should_keep_alive(),
+            expects_continue=self.expect_100_continue,
+        )
+        self._agent = agent
+        if self.cycle is None or self.cycle.response_complete:
+            self.cycle = self._unstarted = agent
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((agent, None))
+
+    def _hand_to_uvicorn(self) -> None:
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expects
+        self.headers.extend(headers)
+        if self._length is not None:
+            self.headers.append((b"content-length", str(self._length).encode()))
+        super().on_headers_complete()
+
+    # The agent's side
+
+    def write(self, data: bytes) -> None:
+        """See agent.Wire."""
+        self.transport.write(data)
+
+    def flush(self) -> asyncio.Future[None] | None:
+        """See agent.Wire."""
+        return self._writable
+
+    def pause(self) -> None:
+        """See agent.Wire."""
+        if not self._paused:
+            self._paused = True
+            self.flow.pause_reading()
+
+    def resume(self) -> None:
+        """See agent.Wire."""
+        if self._paused:
+            self._paused = False
+            self.flow.resume_reading()
+
+    def completed(self, agent: Agent) -> None:
+        """See agent.Wire."""
+        if not agent.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
+
+    def cut(self) -> None:
+        """See agent.Wire."""
+        self.transport.close()
+
+    def on_response_complete(self) -> None:
+        self.server_state.total_requests += 1
+        self._active_at = self.loop.time()
+        if self.transport.is_closing():
+            return
+        if self.flow.read_paused:
+            self.flow.resume_reading()
+        if self.pipeline:
+            self.cycle, app = self.pipeline.pop()
+            if app is None:
+                self._begin(self.cycle)
+            else:
+                self._start_asgi_task(self.cycle, app)
+
+    def _begin(self, agent: Agent) -> None:
+        self._unstarted = None
+        task: asyncio.Task[None] = self.loop.create_task(self.handler(agent))
+        agent.begin(task)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    # Guards
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(400, msg)
 
+    def _guard_head(self, arrived: int) -> None:
+        if self._head_bytes + arrived > MAX_HEADER_BYTES:
+            self._refuse(431, _TOO_LARGE)
+        elif self._head_timer is None:
+            self._head_timer = self.loop.call_later(HEADER_SECONDS, self._head_too_slow)
+
     def _head_too_slow(self) -> None:
         self._refuse(408, f"The request headers were not complete within {HEADER_SECONDS:.0f} seconds.")
 
+    def _close_if_idle(self) -> None:
+        busy = self._in_head or (self.cycle is not None and not self.cycle.response_complete)
+        due = self._active_at + IDLE_SECONDS
+        if not busy and self.loop.time() >= due:
+            self.transport.close()
+            return
+        wait = IDLE_SECONDS if busy else due - self.loop.time()
+        self._idle_timer = self.loop.call_later(wait, self._close_if_idle)
+
+    def _stop_timers(self) -> None:
+        for timer in (self._head_timer, self._idle_timer):
+            if timer is not None:
+                timer.cancel()
+        self._head_timer = self._idle_timer = None
+        self._unset_keepalive_if_required()
+
     def _refuse(self, status: int, message: str) -> None:
-        """Answer outside of ASGI, in the OpenAI shape, and close."""
+        """Answer before there is a request to speak of, in the OpenAI shape, and close."""
         self._refused = True
         if self.transport.is_closing():
             return
-        body = envelope(message, type="invalid_request_error", code=f"http_{status}")
-        head = (
-            f"HTTP/1.1 {status} {_PHRASES[status]}\r\ncontent-type: application/json\r\n"
-            f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
-        )
-        self.transport.write(head.encode() + body)
+        if self.cycle is None or self.cycle.response_complete:
+            body = envelope(message, type="invalid_request_error", code=f"http_{status}")
+            head = (
+                f"HTTP/1.1 {status} {_PHRASES[status]}\r\ncontent-type: application/json\r\n"
+                f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+            )
+            self.transport.write(head.encode() + body)
         self.transport.close()
 
 
-_PHRASES: Final = {400: "Bad Request", 408: "Request Timeout", 431: "Request Header Fields Too Large"}
+def server_for(app: Any, handler: Handler, *, drain: float) -> uvicorn.Server:
+    """A uvicorn server for the composed application.
 
+    `handler` takes the data path's requests; `drain` in seconds is how long open calls may take at shutdown."""
 
-class _DeliberateCut(logging.Filter):
-    """Drops uvicorn's complaint about answers that the data path cut off and has already logged."""
+    class Protocol(DataProtocol):
+        pass
 
-    def filter(self, record: logging.LogRecord) -> bool:
-        return "returned without" not in record.getMessage()
-
-
-def server_for(app: Any, *, drain: float) -> uvicorn.Server:
-    """A uvicorn server for the composed app; `drain` in seconds is how long open calls may take at shutdown."""
-    logging.getLogger("uvicorn.error").addFilter(_DeliberateCut())
+    Protocol.handler = staticmethod(handler)
     config = uvicorn.Config(
         app,
-        http=GuardedProtocol,
+        http=Protocol,
         ws="websockets-sansio",
         ws_max_size=2**27,
         ws_per_message_deflate=False,
@@ -118,7 +316,6 @@ def server_for(app: Any, *, drain: float) -> uvicorn.Server:
         server_header=False,
         date_header=False,
         proxy_headers=False,
-        timeout_keep_alive=75,
         timeout_graceful_shutdown=max(1, round(drain)),
         backlog=2048,
     )

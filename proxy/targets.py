@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from proxy import headers as header_rules
+from proxy import header_rules
 from proxy.transport.base import Headers, Timeouts
 
 
@@ -19,9 +19,9 @@ class Retries:
     statuses: frozenset[int] = frozenset({502, 503, 504})
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Upstream:
-    """One LLM API."""
+    """One LLM API; compared by identity, because it remembers what it was seen to refuse."""
 
     name: str
     base_url: str

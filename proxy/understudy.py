@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import orjson
 
-from proxy import headers as header_rules
+from proxy import header_rules
 from proxy.call import Call
 from proxy.errors import cause_of
 from proxy.targets import Understudy
@@ -55,6 +55,9 @@ class Held:
         self.status = self.response.status
         self.reason = self.response.reason
         self.headers = self.response.headers
+
+    def whole(self) -> bytes | None:
+        return b"".join(self.approved) if self.complete else None
 
     async def chunks(self) -> AsyncIterator[bytes]:
         for chunk in self.approved:
@@ -166,7 +169,7 @@ def _request_for(call: Call, understudy: Understudy, body: bytes) -> Request:
     return Request(
         method="POST",
         url=engine.url(call.path),
-        headers=header_rules.for_engine(call.headers, engine.api_key),
+        headers=call.headers.for_engine(engine.api_key),
         body=replace_member(body, "model", orjson.dumps(understudy.model)),
         timeouts=engine.timeouts,
     )

@@ -10,8 +10,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 from websockets.typing import Subprotocol
 
-from proxy import headers as header_rules
-from proxy.agent import Receive, Scope, Send
+from proxy import header_rules
+from proxy.agent_headers import AgentHeaders
+from proxy.asgi import Receive, Scope, Send
 from proxy.auth import Authenticator
 from proxy.call import Call
 from proxy.errors import Refusal
@@ -47,7 +48,7 @@ class WebSocketRelay:
         call = _begin(scope, now)
         await receive()
         try:
-            call.key = self._auth.caller(call.headers).key
+            call.key = self._auth.caller(call.headers.lines).key
             upstream = now.upstreams.pick(_model_of(scope))
             await self._connect(call, scope, upstream, receive, send)
         except Refusal as refusal:
@@ -60,7 +61,7 @@ class WebSocketRelay:
     async def _connect(
         self, call: Call, scope: Scope, upstream: Upstream, receive: Receive, send: Send
     ) -> None:
-        headers = upstream.sign(header_rules.for_upstream(call.headers, without=_HANDSHAKE))
+        headers = upstream.sign(header_rules.for_upstream(call.headers.lines, without=_HANDSHAKE))
         call.tries()
         try:
             peer = await connect(
@@ -157,7 +158,7 @@ async def _deny(scope: Scope, send: Send, status: int, headers: Headers, body: b
     if "websocket.http.response" not in extensions:
         await send({"type": "websocket.close", "code": _GONE})
         return
-    lines = header_rules.for_agent(headers, drop_length=True)
+    lines = [line for line in headers if line[0] not in header_rules.RESPONSE_DROPS]
     lines.append((b"content-length", str(len(body)).encode()))
     await send({"type": "websocket.http.response.start", "status": status, "headers": lines})
     await send({"type": "websocket.http.response.body", "body": body})
@@ -170,7 +171,7 @@ def _begin(scope: Scope, now: Snapshot) -> Call:
         method="WEBSOCKET",
         path=f"{path}?{query.decode('latin-1')}" if query else path,
         endpoint="other",
-        headers=scope["headers"],
+        headers=AgentHeaders(scope["headers"]),
         config=now.version,
         limit=0,
     )

@@ -7,11 +7,14 @@ written anew; our own `x-understudy-*` are never forwarded.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 from proxy.transport.base import Headers
 
 OWN_PREFIX: Final = b"x-understudy-"
+TEXTUAL: Final = ("application/json", "text/", "application/x-ndjson")
 
 _HOP_BY_HOP: Final = frozenset(
     {
@@ -81,12 +84,17 @@ def _coding(item: str) -> str:
     return item.partition(";")[0].strip().lower()
 
 
-def for_agent(headers: Headers, *, drop_length: bool) -> Headers:
-    """The upstream's headers as the agent gets them; `drop_length` where the body will change its length."""
-    drops = _HOP_BY_HOP | named_by_connection(headers)
-    if drop_length:
-        drops |= {b"content-length"}
-    return [line for line in headers if line[0] not in drops]
+RESPONSE_DROPS: Final = _HOP_BY_HOP | {b"content-length"}
+
+
+def for_agent(headers: Headers, fields: Mapping[bytes, bytes]) -> bytes:
+    """The upstream's header lines as the agent gets them, each with its line end; the length is written anew.
+
+    `fields` are the same headers as a mapping."""
+    drops = RESPONSE_DROPS
+    if b"connection" in fields:
+        drops |= named_by_connection(headers)
+    return b"".join([b"%b: %b\r\n" % line for line in headers if line[0] not in drops])
 
 
 def first(headers: Headers, name: bytes) -> str:
@@ -95,6 +103,11 @@ def first(headers: Headers, name: bytes) -> str:
         if key == name:
             return value.decode("latin-1")
     return ""
+
+
+def is_textual(headers: Headers) -> bool:
+    """Whether the content type is one whose body is worth keeping in the log."""
+    return first(headers, b"content-type").startswith(TEXTUAL)
 
 
 def readable(headers: Headers) -> dict[str, str]:
@@ -108,6 +121,7 @@ def readable(headers: Headers) -> dict[str, str]:
 _UNSAFE: Final = re.compile(r"[^\x20-\x7e]")
 
 
+@lru_cache(maxsize=1024)
 def safe_value(text: str) -> bytes:
     """Text as a header value: ASCII, no control characters, at most 200 characters."""
     return _UNSAFE.sub("?", text[:200]).encode("ascii")

@@ -1,0 +1,31 @@
+"""A stored call as the router saw it, for `understudy rules explain --call`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import orjson
+
+from cli.context import open_store, plain_errors
+from router.decision import Query
+from store.calls import Calls
+from store.keyring import DIGEST, Sealer
+
+
+def fetch_query(config: Path | None, call_id: str) -> Query | None:
+    """The query of a recorded call; None when there is none, or its content was not kept."""
+    with open_store(config) as store, plain_errors():
+        calls = Calls(store.engine, Sealer(store.ring), store.ring.active.derive(DIGEST))
+        call = calls.get(call_id)
+    if call is None or call.request.kind != "json":
+        return None
+    headers = {"x-understudy-session": call.session_name} if call.session_name else {}
+    if call.summary.task:
+        headers["x-understudy-task"] = call.summary.task
+    return Query(
+        call.summary.endpoint,
+        orjson.loads(call.request.data),
+        call.summary.request_size,
+        headers,
+        call.summary.key,
+    )

@@ -1,0 +1,165 @@
+"""The control pages' routes, and who may see which."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import orjson
+from fastapi import Depends, FastAPI, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, PlainTextResponse
+
+from proxy.auth import Authenticator
+from proxy.control import metrics, table
+from proxy.control.call_page import call_page, summary_page
+from proxy.control.readings import Readings
+from proxy.errors import Refusal
+from store.calls import Filters
+from store.errors import DatabaseError, SealError
+from store.proxy_keys import Role
+from store.record import Route
+from store.stats import GroupBy
+from store.window import Window
+from wire.errors import envelope
+
+
+class OrjsonResponse(JSONResponse):
+    """JSON by orjson."""
+
+    def render(self, content: Any) -> bytes:
+        return orjson.dumps(content)
+
+
+def create_control(auth: Authenticator, readings: Readings) -> FastAPI:
+    """The control pages as an ASGI application."""
+    app = FastAPI(
+        title="Understudy",
+        docs_url=None,
+        redoc_url=None,
+        default_response_class=OrjsonResponse,
+    )
+    app.add_exception_handler(Refusal, _refused)
+    app.add_exception_handler(DatabaseError, _away)
+    app.add_exception_handler(SealError, _sealed)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    _add_health(app)
+    _add_statistics(app, auth, readings)
+    _add_calls(app, auth, readings)
+    return app
+
+
+def _add_health(app: FastAPI) -> None:
+    @app.get("/", include_in_schema=False)
+    def root() -> Response:
+        return PlainTextResponse(
+            "Understudy, a drop-in OpenAI-compatible proxy. Point base_url at /v1; look at /stats.\n"
+        )
+
+    @app.get("/healthz")
+    def alive() -> dict[str, str]:
+        """The process answers."""
+        return {"status": "ok"}
+
+    @app.get("/readyz")
+    def ready() -> dict[str, str]:
+        """Calls are served. A database that is away is no reason not to be: the journal keeps what it will need."""
+        return {"status": "ready"}
+
+
+def _add_statistics(app: FastAPI, auth: Authenticator, readings: Readings) -> None:
+    viewer = Depends(_role(auth, "viewer"))
+
+    @app.get("/stats", dependencies=[viewer])
+    def stats(request: Request, window: Window = "24h", by: GroupBy | None = None) -> Response:
+        """The replacement rate and everything around it; a table for `Accept: text/plain`."""
+        report = readings.report(window, by)
+        if request.headers.get("accept", "").startswith("text/plain"):
+            return PlainTextResponse(table.render(report))
+        return OrjsonResponse(report)
+
+    @app.get("/metrics", dependencies=[viewer])
+    def prometheus() -> Response:
+        """Totals for Prometheus, the same from every worker."""
+        return Response(metrics.render(readings), media_type=metrics.CONTENT_TYPE)
+
+
+def _add_calls(app: FastAPI, auth: Authenticator, readings: Readings) -> None:
+    @app.get("/calls", dependencies=[Depends(_role(auth, "viewer"))])
+    def calls(
+        route: Route | None = None,
+        task: str | None = None,
+        model: str | None = None,
+        rule: str | None = None,
+        session: str | None = None,
+        status: int | None = None,
+        before: str | None = None,
+        limit: Annotated[int, Query(ge=1, le=1000)] = 50,
+    ) -> dict[str, Any]:
+        """A page of calls, newest first, without their content; `next` is the cursor of the page after."""
+        filters = Filters(
+            route=route,
+            task=task,
+            model=model,
+            rule=rule,
+            session=session,
+            status=status,
+            before=before,
+            limit=limit,
+        )
+        found = readings.calls(filters)
+        return {
+            "calls": [summary_page(each) for each in found],
+            "next": found[-1].id if len(found) == limit else None,
+        }
+
+    @app.get("/calls/{call_id}", dependencies=[Depends(_role(auth, "curator"))])
+    def call(call_id: str) -> Response:
+        """One call, request and response equal as JSON to what was sent."""
+        found = readings.call(call_id)
+        if found is None:
+            raise Refusal(404, f"There is no call {call_id!r} (any more, or not yet).", code="call_not_found")
+        return Response(call_page(found), media_type="application/json")
+
+
+def _role(auth: Authenticator, role: Role) -> Callable[[Request], None]:
+    def check(request: Request) -> None:
+        caller = auth.caller(request.headers.raw)
+        if not caller.may(role):
+            raise Refusal(
+                403,
+                f"This page needs a key with role {role!r} or higher; yours has {caller.role!r}.",
+                kind="permission_error",
+                code="role_missing",
+            )
+
+    return check
+
+
+def _error(status: int, message: str, kind: str, code: str | None) -> Response:
+    return Response(envelope(message, type=kind, code=code), status, media_type="application/json")
+
+
+def _refused(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refusal)
+    return _error(error.status, error.message, error.kind, error.code)
+
+
+def _away(_request: Request, error: Exception) -> Response:
+    return _error(503, f"The database is away: {error}", "store_error", "database_away")
+
+
+def _sealed(_request: Request, error: Exception) -> Response:
+    return _error(500, f"The content cannot be opened: {error}", "store_error", "content_sealed")
+
+
+def _invalid(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"][1:])
+    message = f"{where}: {first.get('input')!r} is not valid: {first['msg']}."
+    return Response(
+        envelope(message, type="invalid_request_error", param=where, code="invalid_parameter"),
+        422,
+        media_type="application/json",
+    )

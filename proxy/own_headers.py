@@ -1,0 +1,37 @@
+"""The `x-understudy-*` header lines of an answer: what became of the call, for whoever looks."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from proxy import header_rules
+from proxy.call import Call
+
+
+def for_call(call: Call) -> bytes:
+    """Our header lines, each with its line end. They say what is known when the answer's head leaves."""
+    lines = (
+        b"x-understudy-call-id: %b\r\nx-understudy-route: %b\r\nx-understudy-overhead-ms: %.3f\r\n"
+        b"x-understudy-model: %b\r\nx-understudy-config: %b\r\n"
+        % (
+            call.id_text.encode(),
+            call.route.encode(),
+            call.overhead_ns() / 1e6,
+            header_rules.safe_value(call.served_model or call.requested_model),
+            call.config.encode(),
+        )
+    )
+    if call.decision is not None:
+        lines += _of_decision(call.decision.rule, call.decision.reason, call.decision.task)
+    if call.fallback:
+        lines += b"x-understudy-fallback: %b\r\n" % call.fallback.encode()
+    return lines
+
+
+@lru_cache(maxsize=256)
+def _of_decision(rule: str, reason: str, task: str) -> bytes:
+    lines = b"x-understudy-rule: %b\r\nx-understudy-reason: %b\r\n" % (
+        header_rules.safe_value(rule),
+        header_rules.safe_value(reason),
+    )
+    return lines + b"x-understudy-task: %b\r\n" % header_rules.safe_value(task) if task else lines
