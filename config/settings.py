@@ -41,7 +41,7 @@ def _checked_url(url: str) -> str:
 def _checked_store_url(url: str) -> str:
     """A database URL of a kind the store knows."""
     scheme, separator, rest = url.partition("://")
-    if not separator or scheme not in ("sqlite", "postgresql", "postgresql+psycopg"):
+    if not separator or not url.isprintable() or scheme not in ("sqlite", "postgresql", "postgresql+psycopg"):
         remedy = "write sqlite:///understudy.db or postgresql://user:password@host:5432/database"
         raise wrong("is not a database URL this store knows", remedy)
     if scheme == "sqlite" and (not rest.startswith("/") or rest in ("/", "/:memory:")):
@@ -60,6 +60,17 @@ def _check_server(url: str) -> None:
         raise wrong("has no valid host and port", remedy) from None
     if not parts.path.strip("/"):
         raise wrong("names no database", remedy)
+
+
+def _checked_folder(folder: Path) -> Path:
+    """A path whose `~` is known and that holds nothing a file system refuses."""
+    try:
+        folder.expanduser()
+    except RuntimeError:
+        raise wrong("names a home folder that is not known", "write the whole path") from None
+    if not str(folder).isprintable():
+        raise wrong("contains control characters", "write it like .understudy or /var/lib/understudy")
+    return folder
 
 
 def _checked_header(name: str) -> str:
@@ -86,6 +97,7 @@ def _variable(name: str) -> str:
     return name
 
 
+Folder = Annotated[Path, AfterValidator(_checked_folder)]
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=128)]
 RuleName = Annotated[str, AfterValidator(_printable), StringConstraints(max_length=128)]
 BaseUrl = Annotated[str, AfterValidator(_checked_url)]
@@ -305,7 +317,7 @@ class Settings(Section):
     """Small models named by hand."""
     store: Store = Store()
     """The database."""
-    state_dir: Path = Path(".understudy")
+    state_dir: Folder = Path(".understudy")
     """Folder of the journal and the key file."""
     prices: dict[str, ModelPrice] = Field(default_factory=dict)
     """What upstream models cost."""

@@ -99,6 +99,11 @@ def test_an_absolute_state_folder_stays(loaded: Load) -> None:
     assert loaded("state_dir: /srv/state").settings.state_dir == Path("/srv/state")
 
 
+def test_the_state_folder_may_be_in_the_home(loaded: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/agent")
+    assert loaded("state_dir: ~/.understudy").settings.state_dir == Path("/home/agent/.understudy")
+
+
 class TestVersion:
     def test_comments_order_and_spelling_do_not_count(self, loaded: Load) -> None:
         first = loaded("server: {drain: 60s, port: 8400}\nstore: {retain: 1d}")

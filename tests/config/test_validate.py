@@ -95,6 +95,12 @@ def rule(members: str) -> str:
         ("store: {url: 'sqlite:///:memory:'}", "store.url: 'sqlite:///:memory:' names no database file"),
         ("store: {url: 'postgresql://h:x/d'}", "store.url: 'postgresql://h:x/d' has no valid host and port"),
         ("store: {url: 'postgresql://h'}", "store.url: 'postgresql://h' names no database"),
+        ('store: {url: "sqlite:///a\\0b"}', "is not a database URL"),
+        (
+            "state_dir: ~nobody-of-that-name/x",
+            "1:12: state_dir: '~nobody-of-that-name/x' names a home folder",
+        ),
+        ('state_dir: "a\\0b"', "state_dir: 'a\\x00b' contains control characters"),
         ("store: {content: maybe}", "1:18: store.content: 'maybe' is neither true nor false"),
         (
             "prices: {gpt: {input: -1, output: 1}}",
