@@ -10,7 +10,7 @@ from simulator.asgi import ASGIApp, Receive, Scope, Send, header, read_body, rep
 from simulator.connection import connection_of
 from simulator.errors import ApiError
 from simulator.faults import Fault, FaultPlan
-from simulator.sabotage import Sabotage, Struck, end, stall
+from simulator.sabotage import Sabotage, Struck, ended, stall
 
 _MODEL_SPEC = re.compile(rb'"model"\s*:\s*"simulate:([^"]*)"')
 
@@ -55,12 +55,12 @@ async def _before_head(fault: Fault, body: bytes, scope: Scope, receive: Receive
     if fault.stall == "head":
         await stall(fault.seconds, receive)
     if fault.reset == "head":
-        await end(connection_of(scope).reset, receive)
+        raise await ended(connection_of(scope).reset, receive)
     if fault.close == "head":
-        await end(connection_of(scope).close, receive)
+        raise await ended(connection_of(scope).close, receive)
     if fault.malformed == "http":
         connection_of(scope).write(b"\x16\x03\x01 this is no HTTP\r\n\r\n")
-        await end(connection_of(scope).close, receive)
+        raise await ended(connection_of(scope).close, receive)
     if fault.reject and f'"{fault.reject}"'.encode() in body:
         await _refuse(send, ApiError(400, f"Unknown parameter: '{fault.reject}'.", param=fault.reject))
         raise Struck

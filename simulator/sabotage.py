@@ -32,11 +32,11 @@ async def stall(seconds: float, receive: Receive) -> None:
         raise Struck
 
 
-async def end(how: Callable[[], None], receive: Receive) -> None:
-    """End the connection in some way, wait until it has ended, and raise Struck."""
+async def ended(how: Callable[[], None], receive: Receive) -> Struck:
+    """End the connection in some way and wait until it has ended; gives what to raise then."""
     how()
     await gone(receive)
-    raise Struck
+    return Struck()
 
 
 class Sabotage:
@@ -49,6 +49,7 @@ class Sabotage:
         self._send = send
         self._head: Message | None = None
         self._sent = 0
+        self._streamed = False
         self._armed = _strikes_within_body(fault)
 
     async def __call__(self, message: Message) -> None:
@@ -69,6 +70,7 @@ class Sabotage:
 
     async def _open(self, head: Message, body: bytes, more: bool) -> bytes:
         fault, headers = self._fault, dict(head["headers"])
+        self._streamed = b"content-length" not in headers
         if fault.malformed == "json" and not more:
             body = body[: len(body) * 2 // 3]
             headers[b"content-length"] = str(len(body)).encode()
@@ -87,15 +89,27 @@ class Sabotage:
     async def _strike(self, body: bytes) -> bytes:
         """Do the deed; returns what is left of the body to send when the response goes on after it."""
         fault = self._fault
-        if fault.reset == "body" or fault.close == "body" or fault.stall == "body":
-            cut = min(max(fault.after - self._sent, 0), len(body) // 2)
-            await self._write(body[:cut])
-            await asyncio.sleep(_SETTLE)
-            if fault.stall == "body":
-                await stall(fault.seconds, self._receive)
-                return body[cut:]
-            connection = connection_of(self._scope)
-            await end(connection.reset if fault.reset else connection.close, self._receive)
+        if not self._streamed or "body" in (fault.reset, fault.close, fault.stall):
+            return await self._strike_bytes(body)
+        return await self._strike_events(body)
+
+    async def _strike_bytes(self, body: bytes) -> bytes:
+        """Stall or break off anywhere in the bytes; an answer of known length can only be broken off so."""
+        fault = self._fault
+        if fault.malformed == "sse" or fault.error_event:
+            return body
+        cut = min(max(fault.after - self._sent, 0), len(body) // 2)
+        await self._write(body[:cut])
+        await asyncio.sleep(_SETTLE)
+        if fault.stall == "body":
+            await stall(fault.seconds, self._receive)
+            return body[cut:]
+        connection = connection_of(self._scope)
+        raise await ended(connection.reset if fault.reset == "body" else connection.close, self._receive)
+
+    async def _strike_events(self, body: bytes) -> bytes:
+        """Spoil a stream between two events."""
+        fault = self._fault
         if fault.malformed == "sse":
             await self._write(b'data: {"id": "chatcmpl-broken", "choices": [{"delta"\n\n')
             return body
@@ -118,7 +132,7 @@ class Sabotage:
     async def _finish(self) -> None:
         if self._fault.length:
             await asyncio.sleep(_SETTLE)
-            await end(connection_of(self._scope).close, self._receive)
+            raise await ended(connection_of(self._scope).close, self._receive)
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

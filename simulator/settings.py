@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from typing import Literal
 
 from simulator.dialect import SNAPSHOTS, Dialect, OpenAIDialect
 
@@ -19,7 +20,7 @@ class Settings:
     """Models it has; `*` among them accepts every name. Dated snapshots of known names come with them."""
     require_key: str = ""
     """The only key that is accepted; empty accepts any, and none."""
-    clock: str = "real"
+    clock: Literal["real", "fixed"] = "real"
     """`fixed` makes equal requests get byte-equal responses, heads included but for `date`."""
     dialect: Dialect = field(default_factory=OpenAIDialect)
     compress: bool = False

@@ -144,7 +144,7 @@ REQUIRED: Final[Mapping[str, tuple[tuple[str, type | tuple[type, ...]], ...]]] =
     "embeddings": (("input", (str, list)), ("model", str)),
 }
 
-_ROLES: Final = frozenset(("system", "developer", "user", "assistant", "tool", "function"))
+_ROLES: Final = ("assistant", "developer", "function", "system", "tool", "user")
 
 
 def parse(raw: bytes) -> dict[str, Any]:
@@ -203,7 +203,7 @@ def _check_messages(messages: list[Any]) -> None:
             raise _wrong_type(f"messages[{number}]", message, dict)
         role = message.get("role")
         if role not in _ROLES:
-            known = "', '".join(sorted(_ROLES))
+            known = "', '".join(_ROLES)
             raise ApiError(
                 400,
                 f"Invalid value: {role!r}. Supported values are: '{known}'.",

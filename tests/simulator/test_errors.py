@@ -96,3 +96,8 @@ def test_keys_when_required() -> None:
         assert httpx2.get(f"{server.base_url}/models").status_code == 401
         assert httpx2.get(f"{server.base_url}/models", headers={"x-api-key": "sk-right"}).status_code == 200
         assert httpx2.get(server.url).status_code == 200
+
+
+def test_roles_of_a_wrong_type_are_refused(http: httpx2.Client) -> None:
+    answer = http.post("/v1/chat/completions", json=GOOD | {"messages": [{"role": [], "content": "x"}]})
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "messages[0].role")

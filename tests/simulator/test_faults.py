@@ -122,6 +122,14 @@ def test_malformed_answers(http: httpx2.Client, client: OpenAI) -> None:
     assert len(post(http, "huge-headers=70000").headers["x-padding"]) == 70000
 
 
+def test_stream_faults_on_whole_answers(http: httpx2.Client) -> None:
+    whole = post(http, "status=0").content
+    with pytest.raises(httpx2.RemoteProtocolError):
+        post(http, "truncate; after=50")
+    for spec in ("malformed=sse", "error-event=no stream here"):
+        assert len(post(http, spec).content) == len(whole)
+
+
 def test_error_events_reach_the_sdk(client: OpenAI) -> None:
     with pytest.raises(openai.APIError, match="the engine fell over"):
         list(create(client, "error-event=the engine fell over", stream=True))
