@@ -29,6 +29,7 @@ from proxy.transport.base import (
     SendError,
     TransportError,
 )
+from proxy.transport.head import check_method
 from proxy.transport.outgoing import measured
 from proxy.transport.target import split_url
 
@@ -54,6 +55,7 @@ class AiohttpTransport:
     async def send(self, request: Request) -> Response:
         """See `base.Transport.send`."""
         target, path = split_url(request.url)
+        check_method(request.method, target)
         origin = f"{'https' if target.tls else 'http'}://{target.host_header.decode('ascii')}"
         url = URL(origin + path, encoded=True)
         while True:
@@ -254,7 +256,7 @@ def _before_head(error: Exception, request: Request, target: str) -> TransportEr
         case TimeoutError():
             return FirstByteTimeout(f"{target}: no response head within {request.timeouts.first_byte} s")
         case ValueError():
-            return ConnectError(f"{target}: aiohttp will not send this request's method or headers")
+            return ConnectError(f"{target}: aiohttp will not send this request's headers")
         case _:
             cause = type(error).__name__
             return SendError(f"{target}: the connection ended before a response head: {cause}")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from proxy.transport.base import ConnectError, Headers, Request
 from proxy.transport.target import Target
 
+_METHODS = frozenset(("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"))
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _WITH_BODY = frozenset(("POST", "PUT", "PATCH"))
 
 
@@ -12,6 +16,7 @@ def encode_head(request: Request, target: Target, path: str) -> bytes:
     """Request line, host, the request's own headers, and the body's framing.
 
     Raises ConnectError when a header would break the framing: nothing was sent."""
+    check_method(request.method, target)
     framing = _framing(request)
     head = b"\r\n".join(
         (
@@ -22,8 +27,14 @@ def encode_head(request: Request, target: Target, path: str) -> bytes:
     )
     lines = len(request.headers) + 3 + (len(framing) > 2)
     if head.count(b"\n") != lines or head.count(b"\r") != lines:
-        raise ConnectError(f"{target}: a line break in the request's method or headers")
+        raise ConnectError(f"{target}: a line break in the request's headers")
     return head
+
+
+def check_method(method: str, target: Target) -> None:
+    """Raises ConnectError when it is not a token: it could end the request line early."""
+    if method not in _METHODS and not _TOKEN.fullmatch(method):
+        raise ConnectError(f"{target}: {method!r} is no HTTP method")
 
 
 def _framing(request: Request) -> bytes:

@@ -1,4 +1,4 @@
-"""The lean transport: httptools on asyncio streams of bytes, and nothing between a packet and its reader.
+"""The lean transport: httptools on asyncio protocols, and nothing between a packet and its reader.
 
 LeanTransport ── target (where) ── head (what) ── pool (over which connection)
                                                    └── connection: outgoing body ↔ incoming response

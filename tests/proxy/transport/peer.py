@@ -55,16 +55,18 @@ class Peer:
         return received
 
     async def _chunked(self) -> bytes:
-        body = b""
+        pieces = []
         while size := int(await self.reader.readuntil(b"\n"), 16):
-            body += await self.reader.readexactly(size)
+            pieces.append(await self.reader.readexactly(size))
             await self.reader.readuntil(b"\n")
         await self.reader.readuntil(b"\n")
-        return body
+        return b"".join(pieces)
 
     async def send(self, *pieces: bytes) -> None:
         """Write each piece as a packet of its own, and let the client, in this same loop, read it."""
         for piece in pieces:
+            if self.writer.is_closing():
+                raise ConnectionResetError("the client has gone")  # uvloop would raise RuntimeError
             self.writer.write(piece)
             await self.writer.drain()
             await turns()
