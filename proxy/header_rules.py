@@ -58,9 +58,14 @@ def for_engine(headers: Headers, api_key: str | None) -> Headers:
     return lines
 
 
+def without_credentials(headers: Headers) -> Headers:
+    """Headers without any key the agent sent."""
+    return [line for line in headers if line[0] not in _CREDENTIALS]
+
+
 def with_key(headers: Headers, api_key: str) -> Headers:
-    """Headers with the upstream's own key in place of whatever the agent sent."""
-    lines = [line for line in headers if line[0] not in (b"authorization", b"x-api-key", b"api-key")]
+    """Headers with the upstream's own key, in the form that its API takes."""
+    lines = list(headers)
     key = api_key.encode()
     if any(name == b"anthropic-version" for name, _ in headers):
         lines.append((b"x-api-key", key))

@@ -28,7 +28,7 @@ class Upstream:
     """Without a trailing slash; takes the place of the agent's `/v1`."""
     api_key: str | None = None
     replace_key: bool = False
-    """Whether our key takes the place of the agent's (mode `keys`); else it only fills a gap."""
+    """Whether the agent's key stays here (mode `keys`); else ours only fills a gap."""
     timeouts: Timeouts = field(default_factory=Timeouts)
     total: float | None = None
     """Seconds that a whole call may take."""
@@ -43,7 +43,9 @@ class Upstream:
 
     def sign(self, headers: Headers) -> Headers:
         """Headers with the credentials and fixed lines that this upstream gets."""
-        if self.api_key and (self.replace_key or not _has_credentials(headers)):
+        if self.replace_key:
+            headers = header_rules.without_credentials(headers)
+        if self.api_key and not _has_credentials(headers):
             headers = header_rules.with_key(headers, self.api_key)
         return headers + self.headers if self.headers else headers
 

@@ -1,0 +1,57 @@
+# Every target that needs the virtual environment makes it. `make` alone lists the targets.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+CLIENTS := .venv-clients
+SOURCES := cli config migrations proxy router serving simulator store wire conversion
+
+.PHONY: help install demo run test test-all chaos check lint format types imports bench-overhead bench-storage clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
+
+$(STAMP): pyproject.toml constraints.txt
+	@test -x $(BIN)/python || { python=$${PYTHON:-$$(tools/choose-python.sh)} && echo "making $(VENV) with $$python" && "$$python" -m venv $(VENV); }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+install: $(STAMP) ## make .venv with everything the other targets need
+
+demo: $(STAMP) ## run an agent through the proxy against a simulated API, and print its statistics
+	$(BIN)/understudy demo
+
+run: $(STAMP) ## serve the real thing on 127.0.0.1:8400 (OPENAI_API_KEY, understudy.yaml)
+	$(BIN)/understudy serve
+
+test: $(STAMP) ## run the tests
+	$(BIN)/python -m pytest
+
+chaos: $(STAMP) ## the full chaos runs: 50 kills, five minutes without a database (about 15 minutes)
+	UNDERSTUDY_CHAOS=full $(BIN)/python -m pytest tests/chaos --timeout 1800
+
+check: lint types imports ## lint, types and import contracts
+
+lint: $(STAMP) ## formatter and linter
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+format: $(STAMP) ## format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+types: $(STAMP) ## mypy, strict
+	$(BIN)/mypy $(SOURCES) tests benchmarks
+
+imports: $(STAMP) ## the layers of the packages
+	$(BIN)/lint-imports --no-cache
+
+bench-overhead: $(STAMP) ## speed and memory beside nginx, TensorZero, LiteLLM and Portkey (about 20 minutes)
+	$(BIN)/python -m benchmarks.overhead
+
+bench-storage: $(STAMP) ## bytes on disk and shipping speed on recorded calls; /stats on 10^3 and 10^6 calls
+	$(BIN)/python -m benchmarks.storage
+
+clean: ## remove what the other targets made
+	rm -rf $(VENV) $(CLIENTS) .bench .demo .mypy_cache .ruff_cache build *.egg-info
