@@ -26,7 +26,7 @@ def server(desk_app: Recorder) -> Iterator[RunningServer]:
         yield running
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def client(server: RunningServer) -> Iterator[OpenAI]:
     with OpenAI(base_url=server.base_url, api_key="sk-test", max_retries=0, timeout=20) as sdk:
         yield sdk
