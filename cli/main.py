@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from cli import config_command
+from cli.demo import demo
 from cli.rules import create_rules
 from cli.serve import serve
 from cli.simulate import simulate
@@ -18,6 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(serve)
+app.command()(demo)
 app.command()(stats)
 app.add_typer(create_rules(fetch_query), name="rules")
 app.add_typer(config_command.app, name="config")
