@@ -22,6 +22,9 @@ RAW_LIMIT: Final = 262_144
 """Bytes kept of a body that cannot be taken apart: not JSON, cut short, or of another endpoint."""
 _INFLATED_LIMIT: Final = 64 * 1024 * 1024
 
+_MAX_TOKENS: Final = 1_000_000_000
+"""Tokens that one call may state; more cannot be true, and would overflow the sums."""
+
 STREAM: Final = 1
 REQUEST_RAW: Final = 2
 RESPONSE_RAW: Final = 4
@@ -203,13 +206,18 @@ def _usage(record: Record, answered: dict[str, Any] | None) -> tuple[Usage, int]
         or (record.status >= 400 and record.status != CLIENT_LEFT)
     ):
         return Usage(), 0
-    if (reported := read_usage(record.endpoint, answered)) is not None:
+    if (reported := _stated(record, answered)) is not None:
         return reported, 1
     if record.usage_response:
         spliced = final_body(record.endpoint, "text/event-stream", record.usage_response)
-        if spliced is not None and (usage := read_usage(record.endpoint, spliced)) is not None:
+        if spliced is not None and (usage := _stated(record, spliced)) is not None:
             return usage, 2
     return estimate(record.endpoint, _parsed(record.request), answered), 3
+
+
+def _stated(record: Record, answered: dict[str, Any]) -> Usage | None:
+    usage = read_usage(record.endpoint, answered)
+    return usage if usage is not None and usage.total + usage.reasoning <= _MAX_TOKENS else None
 
 
 def _parsed(data: bytes | None) -> Mapping[str, Any]:

@@ -29,6 +29,7 @@ LARGE_VALUE: Final = 64
 """Bytes from which a request parameter (tools, system, response_format) is a part of its own."""
 
 _LIST_KEYS: Final = frozenset({"messages", "input"})
+_LARGEST: Final = (1 << 63) - 1
 _TEXT_KEYS: Final = frozenset({"system", "instructions", "prompt"})
 _VOLATILE_KEYS: Final = frozenset({"id", "created", "created_at", "completed_at"})
 _ANSWER_KEYS: Final = frozenset({"choices", "output", "content", "error"})
@@ -153,7 +154,7 @@ def _members(body: bytes) -> dict[str, msgspec.Raw]:
 
 
 def _answer_member(key: str, value: Any, split: Split) -> Any:
-    if key in _VOLATILE_KEYS:
+    if key in _VOLATILE_KEYS and _fits_row(value):
         split.volatile.append(value)
         return _volatile
     if key == "usage":
@@ -184,7 +185,7 @@ def _hoist(value: Any, parts: list[Part]) -> Any:
 
 def _numbers_out(value: Any, volatile: list[Any]) -> Any:
     kind = type(value)
-    if kind is int or kind is float:
+    if (kind is int or kind is float) and _fits_row(value):
         volatile.append(value)
         return _volatile
     if kind is dict:
@@ -192,3 +193,9 @@ def _numbers_out(value: Any, volatile: list[Any]) -> Any:
     if kind is list:
         return [_numbers_out(member, volatile) for member in value]
     return value
+
+
+def _fits_row(value: Any) -> bool:
+    """Whether a call's row can hold a value: text and numbers, but JSON knows larger numbers than msgpack."""
+    kind = type(value)
+    return kind is str or kind is float or (kind is int and -_LARGEST <= value <= _LARGEST)

