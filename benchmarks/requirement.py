@@ -25,6 +25,10 @@ class Requirement:
 
     def row(self) -> list[str]:
         """As a row of the requirements' table."""
-        figure = "not measured" if self.figure is None else f"{self.figure:,.4g}{self.unit}"
+        figure = "not measured" if self.figure is None else f"{_shown(self.figure)}{self.unit}"
         verdict = "met" if self.met else "MISSED"
-        return [self.what, f"{self.sense} {self.bound:,.4g}{self.unit}", figure, verdict]
+        return [self.what, f"{self.sense} {_shown(self.bound)}{self.unit}", figure, verdict]
+
+
+def _shown(number: float) -> str:
+    return f"{number:,.0f}" if abs(number) >= 1000 or number == int(number) else f"{number:.3g}"
