@@ -1,6 +1,6 @@
 #!/bin/sh
 # Prints the Python that the virtual environment is made with: 3.11 or newer, able to make one, and the fastest of those
-# found. Builds of the same version differ by a factor of two (docs/decisions/0004-interpreter.md).
+# found. Builds of the same version differ by a factor of two (docs/decisions/2026-11-22-the-interpreter-is-chosen-by-speed.md).
 # PYTHON=/path/to/python make install  overrides it.
 set -u
 
