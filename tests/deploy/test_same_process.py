@@ -163,18 +163,17 @@ def proxy(
 def key(proxy: Proxy) -> str:
     """A proxy key, in force."""
 
-    def made() -> str | None:
-        return (
-            match[0]
-            if (match := re.search(r"usk_\S+", proxy.command("keys", "create", "deploy-test")))
-            else None
-        )
+    def reached() -> bool | None:
+        try:
+            with psycopg.connect(proxy.database, password=proxy.environ["PGPASSWORD"]) as connection:
+                return connection.execute("SELECT to_regclass('proxy_keys')").fetchone() != (None,) or None
+        except psycopg.OperationalError:
+            return None
 
-    secret = eventually(made, "a new key")
-    eventually(
-        lambda: True if call(proxy, secret).status_code != 401 else None, "the key being known to the worker"
-    )
-    return secret
+    eventually(reached, "the migrated database")
+    [secret] = re.findall(r"usk_\S+", proxy.command("keys", "create", "deploy-test"))
+    eventually(lambda: True if call(proxy, secret).status_code != 401 else None, "the key being known")
+    return str(secret)
 
 
 def call(proxy: Proxy, key: str) -> httpx2.Response:
