@@ -118,10 +118,11 @@ def _settled(proxy: Started, calls: int) -> dict[str, Any]:
     report: dict[str, Any] = {}
     for report in _reports(proxy):
         if report["calls"] == calls:
-            return report
-    fail(
-        f"{calls} calls were made and {report.get('calls')} reached the database; see {FOLDER / 'run' / 'proxy.log'}"
-    )
+            break
+    else:
+        log = FOLDER / "run" / "proxy.log"
+        fail(f"{calls} calls were made and {report.get('calls')} reached the database; see {log}")
+    return report
 
 
 def _reports(proxy: Started) -> Iterator[dict[str, Any]]:

@@ -48,11 +48,8 @@ def started(arguments: Sequence[str], log: Path) -> Iterator[Started]:
 
 def _await_listening(process: subprocess.Popen[bytes], log: Path) -> str:
     deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline:
-        found = _LISTENING.search(log.read_text(errors="replace"))
-        if found:
-            return found[1]
-        if process.poll() is not None:
-            break
+    while not (found := _LISTENING.search(log.read_text(errors="replace"))):
+        if process.poll() is not None or time.monotonic() > deadline:
+            fail(f"a process did not start; its last words:\n{log.read_text(errors='replace')[-2000:]}")
         time.sleep(0.05)
-    fail(f"a process did not start; its last words in {log}:\n{log.read_text(errors='replace')[-2000:]}")
+    return found[1]
