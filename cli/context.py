@@ -8,16 +8,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final, NoReturn
+from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 
 import typer
-from sqlalchemy import Engine
 
 from config.load import Configuration, load
 from config.problem import ConfigError
-from store.database import open_engine
 from store.errors import StoreError
 from store.keyring import KeyRing
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 MIRROR_FILE: Final = "proxy-keys.json"
 """In the state folder: the proxy keys that workers know."""
@@ -81,6 +82,8 @@ class Store:
 @contextmanager
 def open_store(path: Path | None) -> Iterator[Store]:
     """The store of a configuration, closed afterwards; exits with code 2 when it cannot be opened."""
+    from store.database import open_engine  # noqa: PLC0415  `serve` lives long, and does without its weight
+
     configuration = load_configuration(path)
     with plain_errors():
         ring = KeyRing.load(key_file(configuration), os.environ)

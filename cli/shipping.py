@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
+import asyncio
 import logging
 import os
 import signal
@@ -10,15 +10,17 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
-from cli.context import MIRROR_FILE, find_config, key_file
-from cli.worker import LOG_FORMAT
-from config.load import Configuration, load
+from sqlalchemy import Engine
+
+from cli import logs, process_arguments
+from cli.context import EXIT_USAGE, MIRROR_FILE, key_file
+from config.load import Configuration
 from config.problem import ConfigError
+from config.watch import Watcher
 from store.database import open_engine, upgrade
 from store.database_sink import DatabaseSink
-from store.errors import DatabaseAway, SinkAway
+from store.errors import DatabaseAway, SinkAway, StoreError
 from store.keyring import DIGEST, KeyRing, Sealer
 from store.prices import Prices
 from store.proxy_keys import ProxyKeys
@@ -67,11 +69,10 @@ class UpgradingSink:
         self.ready = True
 
 
-def build(configuration: Configuration, environ: Mapping[str, str]) -> Shipper:
-    """The shipper of a configuration, with its duties. Raises StoreError for a URL or keys that cannot be used."""
+def build(configuration: Configuration, environ: Mapping[str, str], engine: Engine) -> Shipper:
+    """The shipper of a configuration, with its duties. Raises StoreError for keys that cannot be used."""
     settings = configuration.settings
     ring = KeyRing.load(key_file(configuration), environ)
-    engine = open_engine(settings.store.url)
     sink = UpgradingSink(
         settings.store.url,
         DatabaseSink(engine, Sealer(ring), ring.active.derive(DIGEST), prices_of(configuration)),
@@ -99,63 +100,70 @@ def prices_of(configuration: Configuration) -> Prices:
     return Prices(table)
 
 
-def run(config: Path | None, environ: Mapping[str, str], stop: threading.Event) -> None:
-    """Ship until told to stop; a changed configuration file (prices, retention) is taken up on the way."""
-    current = load(config, environ)
-    while True:
-        turn = threading.Event()
-        watch = threading.Thread(
-            target=_watch, args=(config, environ, current.version, stop, turn), daemon=True
-        )
-        watch.start()
-        build(current, environ).run(turn)
-        if stop.is_set():
-            return
-        current = load(config, environ)
-        log.info("configuration %s in force", current.version)
-
-
-def _watch(
-    config: Path | None,
-    environ: Mapping[str, str],
-    version: str,
-    stop: threading.Event,
-    turn: threading.Event,
-) -> None:
-    """End the turn when the process is to stop, or when a valid file says something else."""
-    while not stop.wait(1.0):
-        try:
-            if load(config, environ).version != version:
-                break
-        except ConfigError:
-            continue
-    turn.set()
-
-
 def _refresh(ring: KeyRing) -> None:
     ring.refresh()
 
 
-def main() -> None:
-    """Entry of `python -m cli.shipping`, started by the supervisor."""
-    parser = argparse.ArgumentParser(description="The Understudy shipper; started by `understudy serve`.")
-    parser.add_argument("--config", type=Path)
-    parser.add_argument("--lifeline", type=int, required=True)
-    arguments = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, stream=sys.stderr)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    threading.Thread(target=_await_end, args=(arguments.lifeline, stop), daemon=True).start()
-    run(find_config(arguments.config), os.environ, stop)
+class Turns:
+    """Ships under one configuration after the other until told to stop."""
+
+    def __init__(self, first: Configuration, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._current = first
+        self._stopping = False
+        self._turn = threading.Event()
+
+    def stop(self) -> None:
+        """End the last turn; safe in a signal handler."""
+        self._stopping = True
+        self._turn.set()
+
+    def change(self, fresh: Configuration) -> None:
+        """Go on under another configuration (its prices, its retention)."""
+        self._current = fresh
+        self._turn.set()
+
+    def run(self) -> None:
+        """Ship. Raises StoreError for a URL or keys that cannot be used."""
+        while True:
+            engine = open_engine(self._current.settings.store.url)
+            try:
+                build(self._current, self._environ, engine).run(self._turn)
+            finally:
+                engine.dispose()
+            self._turn.clear()  # first, so that a stop from here on ends the next turn
+            if self._stopping:
+                return
 
 
-def _await_end(lifeline: int, stop: threading.Event) -> None:
+def _watch(watcher: Watcher) -> None:
+    logging.getLogger("understudy.config").setLevel(logging.CRITICAL)  # the workers say it already
+    asyncio.run(watcher.run())
+
+
+def _await_end(lifeline: int, turns: Turns) -> None:
     """The pipe says nothing until the parent is gone."""
     os.read(lifeline, 1)
     log.error("the parent process is gone; the shipper stops")
-    stop.set()
+    turns.stop()
+
+
+def main() -> None:
+    """Entry of `python -m cli.shipping`, started by the supervisor."""
+    arguments = process_arguments.parse("The Understudy shipper")
+    logs.configure()
+    try:
+        configuration = arguments.configuration(os.environ)
+        turns = Turns(configuration, os.environ)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: turns.stop())
+        watcher = Watcher(configuration, os.environ, on_change=turns.change)
+        threading.Thread(target=_watch, args=(watcher,), daemon=True).start()
+        threading.Thread(target=_await_end, args=(arguments.lifeline, turns), daemon=True).start()
+        turns.run()
+    except (ConfigError, StoreError) as error:
+        print(f"understudy: {error}", file=sys.stderr)
+        sys.exit(EXIT_USAGE)
 
 
 if __name__ == "__main__":

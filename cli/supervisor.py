@@ -1,7 +1,8 @@
 """The parent process: binds the socket, starts workers and the shipper, restarts what dies, stops all in order.
 
 The parent does no work of its own, so that it has no reason to die. Should it be killed all the same, its children see
-the end of their lifeline pipe and stop by themselves.
+the end of their lifeline pipe and stop by themselves. Children stand in sessions of their own: a Ctrl-C in the terminal
+reaches the parent alone, which then stops them in order.
 """
 
 from __future__ import annotations
@@ -18,14 +19,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from cli.context import EXIT_USAGE
+from cli.in_force import InForce
+
 log = logging.getLogger("understudy.supervisor")
 
 _POLL_SECONDS: Final = 0.1
+_SHORTEST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 5.0
 _STEADY_SECONDS: Final = 10.0
 """A child that ran this long is restarted at once."""
 _GRACE_SECONDS: Final = 15.0
 """Beyond the drain time, before a child that does not stop is killed."""
+_PYTHON: Final = (sys.executable, "-P", "-m")
+"""-P: a folder `config` or `proxy` where the server is started must not be taken for ours."""
+_STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 @dataclass(slots=True)
@@ -37,13 +45,25 @@ class Child:
     descriptors: Sequence[int]
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
-    pause: float = 0.1
+    pause: float = _SHORTEST_PAUSE
     restart_at: float = 0.0
+    starts: int = 0
+    hopeless: bool = False
+    """Its first start ended with the exit code for surroundings that must be put right by hand."""
 
     def start(self) -> None:
-        self.process = subprocess.Popen(self.command, pass_fds=list(self.descriptors))  # noqa: S603 - our own entry points
+        """Start it; what the system refuses now (memory, processes) is tried again later."""
+        self.starts += 1
         self.started = time.monotonic()
-        log.info("%s started (pid %d)", self.name, self.process.pid)
+        try:
+            self.process = subprocess.Popen(  # noqa: S603 - our own entry points
+                self.command, pass_fds=list(self.descriptors), start_new_session=True
+            )
+        except OSError as error:
+            log.error("%s cannot be started: %s; it is tried again", self.name, error.strerror)
+            self._rest()
+        else:
+            log.info("%s started (pid %d)", self.name, self.process.pid)
 
     def watch(self) -> None:
         """Notice an end, and start again after a pause that grows while the child keeps dying young."""
@@ -54,14 +74,14 @@ class Child:
         code = self.process.poll()
         if code is None:
             return
-        young = time.monotonic() - self.started < _STEADY_SECONDS
-        self.pause = min(self.pause * 2, _LONGEST_PAUSE) if young else 0.1
-        self.restart_at = time.monotonic() + self.pause
-        log.error("%s (pid %d) ended with code %d; it is started again", self.name, self.process.pid, code)
-        self.process = None
+        if self.starts == 1 and code == EXIT_USAGE:
+            self.hopeless = True
+            return
+        log.error("%s (pid %d) %s; it is started again", self.name, self.process.pid, _ending(code))
+        self._rest()
 
-    def stop(self, seconds: float) -> None:
-        """Ask it to stop, wait, and kill it when it does not."""
+    def wait(self, seconds: float) -> None:
+        """Wait for its end, and kill it when it does not come."""
         if self.process is None:
             return
         try:
@@ -76,6 +96,12 @@ class Child:
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(number)
 
+    def _rest(self) -> None:
+        young = time.monotonic() - self.started < _STEADY_SECONDS
+        self.pause = min(self.pause * 2, _LONGEST_PAUSE) if young else _SHORTEST_PAUSE
+        self.restart_at = time.monotonic() + self.pause
+        self.process = None
+
 
 @dataclass(slots=True)
 class Supervisor:
@@ -83,52 +109,74 @@ class Supervisor:
 
     workers: list[Child]
     shipper: Child
+    listener: socket.socket
     drain: float
     lifeline: int
     """Write end of the pipe that children watch; open as long as this process lives."""
     _stopping: bool = field(default=False, init=False)
 
-    def run(self) -> None:
-        """Start everything, and return when everything has stopped."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_signal)
-        self.shipper.start()
-        for worker in self.workers:
-            worker.start()
-        while not self._stopping:
-            for child in (*self.workers, self.shipper):
+    def run(self) -> int:
+        """Start everything, and return the exit code when everything has stopped."""
+        for number in _STOP_SIGNALS:
+            if signal.getsignal(number) != signal.SIG_IGN:  # nohup's choice stands
+                signal.signal(number, self._on_signal)
+        children = (self.shipper, *self.workers)
+        for child in children:
+            child.start()
+        while not self._stopping and not self._hopeless:
+            for child in children:
                 child.watch()
             time.sleep(_POLL_SECONDS)
         self._stop()
+        return EXIT_USAGE if self._hopeless else 0
+
+    @property
+    def _hopeless(self) -> bool:
+        return any(child.hopeless for child in (self.shipper, *self.workers))
 
     def _on_signal(self, number: int, _frame: object) -> None:
+        if self._stopping:
+            log.warning("signal %s again: calls in flight are cut off", signal.Signals(number).name)
+            for worker in self.workers:
+                worker.signal(signal.SIGKILL)
+            return
         log.info("signal %s: stopping", signal.Signals(number).name)
         self._stopping = True
 
     def _stop(self) -> None:
+        self.listener.close()  # else connections that nobody will accept would wait in its queue
         for worker in self.workers:
             worker.signal(signal.SIGTERM)
+        deadline = time.monotonic() + self.drain + _GRACE_SECONDS
         for worker in self.workers:
-            worker.stop(self.drain + _GRACE_SECONDS)
+            worker.wait(max(0.0, deadline - time.monotonic()))
         # The shipper goes last, so that it ships what the workers wrote to their end.
         self.shipper.signal(signal.SIGTERM)
-        self.shipper.stop(_GRACE_SECONDS * 2)
+        self.shipper.wait(_GRACE_SECONDS * 2)
         os.close(self.lifeline)
 
 
-def supervisor_for(config: Path | None, listener: socket.socket, *, workers: int, drain: float) -> Supervisor:
+def supervisor_for(
+    config: Path | None, in_force: InForce, listener: socket.socket, *, workers: int, drain: float
+) -> Supervisor:
     """Prepare the processes of one server; `listener` is bound and listening."""
     lifeline_read, lifeline_write = os.pipe()
-    listener_fd = listener.fileno()
     chosen = ["--config", str(config)] if config else []
-    worker = [sys.executable, "-m", "cli.worker", *chosen, "--lifeline", str(lifeline_read)]
-    shipper = [sys.executable, "-m", "cli.shipping", *chosen, "--lifeline", str(lifeline_read)]
+    common = [*chosen, "--lifeline", str(lifeline_read), "--in-force", str(in_force.fd)]
+    shared = [lifeline_read, in_force.fd]
+    worker = [*_PYTHON, "cli.worker", *common, "--listener", str(listener.fileno())]
+    shipper = [*_PYTHON, "cli.shipping", *common]
     return Supervisor(
         workers=[
-            Child(f"worker {number}", [*worker, "--listener", str(listener_fd)], [listener_fd, lifeline_read])
+            Child(f"worker {number}", worker, [listener.fileno(), *shared])
             for number in range(1, workers + 1)
         ],
-        shipper=Child("shipper", shipper, [lifeline_read]),
+        shipper=Child("shipper", shipper, shared),
+        listener=listener,
         drain=drain,
         lifeline=lifeline_write,
     )
+
+
+def _ending(code: int) -> str:
+    return f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"

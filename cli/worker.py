@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
+import gc
 import logging
 import os
+import signal
 import socket
 import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import uvicorn
 import uvloop
 
-from cli.context import MIRROR_FILE, find_config, key_file
-from config.load import Configuration, load
+from cli import logs, process_arguments
+from cli.context import EXIT_USAGE, MIRROR_FILE, key_file
+from cli.in_force import InForce
+from config.load import Configuration
+from config.problem import ConfigError
 from config.watch import Watcher
 from proxy.app import App, create_app
 from proxy.auth import Authenticator, Passthrough, ProxyKeys
@@ -28,12 +31,12 @@ from proxy.live import Live
 from proxy.server import server_for
 from proxy.transport.choice import create_transport
 from proxy.workers import WorkerBoard, WorkerStatus
+from store.errors import StoreError
 from store.journal import Journal
 from store.keyring import KeyRing
 
 log = logging.getLogger("understudy.worker")
 
-LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 _HOUSEKEEPING_SECONDS: Final = 1.0
 
 
@@ -67,8 +70,8 @@ class Worker:
         self.board.withdraw(os.getpid())
 
 
-def compose(configuration: Configuration, environ: Mapping[str, str]) -> Worker:
-    """Build a worker. Raises StoreError when the journal or its keys cannot be used."""
+def compose(configuration: Configuration, environ: Mapping[str, str], in_force: InForce) -> Worker:
+    """Build a worker. Raises StoreError when the journal, its keys or the store's URL cannot be used."""
     settings = configuration.settings
     state = settings.state_dir
     ring = KeyRing.load(key_file(configuration), environ)
@@ -80,7 +83,12 @@ def compose(configuration: Configuration, environ: Mapping[str, str]) -> Worker:
     if keys is not None:
         keys.refresh()
         auth = keys
-    watcher = Watcher(configuration, environ, on_change=live.swap)
+
+    def change(fresh: Configuration) -> None:
+        live.swap(fresh)
+        in_force.put(fresh)
+
+    watcher = Watcher(configuration, environ, on_change=change)
     worker: Worker
 
     def status() -> WorkerStatus:
@@ -110,17 +118,29 @@ def compose(configuration: Configuration, environ: Mapping[str, str]) -> Worker:
     return worker
 
 
-def serve(worker: Worker, listener: socket.socket, lifeline: int, *, drain: float) -> None:
+class Ending:
+    """Remembers that this process was told to stop, also while it was still starting."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._ask)
+
+    def _ask(self, _number: int, _frame: object) -> None:
+        self.asked = True
+
+
+def serve(worker: Worker, listener: socket.socket, lifeline: int, ending: Ending, *, drain: float) -> None:
     """Serve until a signal comes or the parent is gone, finish open calls, close the journal."""
     server = server_for(worker.app, worker.app.handle, drain=drain)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(server, listener, lifeline))
+            runner.run(_serve(server, listener, lifeline, ending))
     finally:
         worker.close()
 
 
-async def _serve(server: uvicorn.Server, listener: socket.socket, lifeline: int) -> None:
+async def _serve(server: uvicorn.Server, listener: socket.socket, lifeline: int, ending: Ending) -> None:
     loop = asyncio.get_running_loop()
 
     def parent_gone() -> None:
@@ -129,21 +149,26 @@ async def _serve(server: uvicorn.Server, listener: socket.socket, lifeline: int)
         server.should_exit = True
 
     loop.add_reader(lifeline, parent_gone)
+    server.should_exit = ending.asked
     await server.serve(sockets=[listener])
 
 
 def main() -> None:
     """Entry of `python -m cli.worker`, started by the supervisor."""
-    parser = argparse.ArgumentParser(description="One Understudy worker; started by `understudy serve`.")
-    parser.add_argument("--config", type=Path)
-    parser.add_argument("--listener", type=int, required=True)
-    parser.add_argument("--lifeline", type=int, required=True)
-    arguments = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, stream=sys.stderr)
-    configuration = load(find_config(arguments.config), os.environ)
-    worker = compose(configuration, os.environ)
+    # uvicorn takes the signals over while it serves, and raises them again afterwards: without a handler of ours
+    # that would end the process before its journal is closed.
+    ending = Ending()
+    arguments = process_arguments.parse("One Understudy worker")
+    logs.configure()
+    try:
+        configuration = arguments.configuration(os.environ)
+        worker = compose(configuration, os.environ, arguments.in_force)
+    except (ConfigError, StoreError) as error:
+        print(f"understudy: {error}", file=sys.stderr)
+        sys.exit(EXIT_USAGE)
+    gc.freeze()
     listener = socket.socket(fileno=arguments.listener)
-    serve(worker, listener, arguments.lifeline, drain=configuration.settings.server.drain)
+    serve(worker, listener, arguments.lifeline, ending, drain=configuration.settings.server.drain)
 
 
 if __name__ == "__main__":
