@@ -9,6 +9,7 @@ import orjson
 from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
+from starlette.exceptions import HTTPException
 
 from proxy.auth import Authenticator
 from proxy.control import metrics, table
@@ -43,6 +44,7 @@ def create_control(auth: Authenticator, readings: Readings) -> FastAPI:
     app.add_exception_handler(DatabaseError, _away)
     app.add_exception_handler(SealError, _sealed)
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _no_page)
     _add_health(app)
     _add_statistics(app, auth, readings)
     _add_calls(app, auth, readings)
@@ -151,6 +153,14 @@ def _away(_request: Request, error: Exception) -> Response:
 
 def _sealed(_request: Request, error: Exception) -> Response:
     return _error(500, f"The content cannot be opened: {error}", "store_error", "content_sealed")
+
+
+def _no_page(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    message = (
+        f"{request.method} {request.url.path!r}: {error.detail}. The API is below /v1/; see / for the pages."
+    )
+    return _error(error.status_code, message, "invalid_request_error", "unknown_url")
 
 
 def _invalid(_request: Request, error: Exception) -> Response:
