@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -39,17 +40,27 @@ Key = tuple[int, int, int]
 
 
 @dataclass(slots=True)
-class Measures:
-    """What is known of a set of calls; adding two sets gives the measures of both."""
+class Counts:
+    """What simply adds up."""
 
     counters: list[int] = field(default_factory=lambda: [0] * len(COUNTERS))
+
+    def __getitem__(self, counter: str) -> int:
+        return self.counters[COUNTERS.index(counter)]
+
+    def add(self, other: Counts) -> None:
+        """Add the counters of another set of calls."""
+        self.counters = list(map(operator.add, self.counters, other.counters))
+
+
+@dataclass(slots=True)
+class Measures(Counts):
+    """What is known of a set of calls; adding two sets gives the measures of both."""
+
     fallbacks: dict[str, int] = field(default_factory=dict)
     latency: Histogram = field(default_factory=dict)
     first_byte: Histogram = field(default_factory=dict)
     overhead: Histogram = field(default_factory=dict)
-
-    def __getitem__(self, counter: str) -> int:
-        return self.counters[COUNTERS.index(counter)]
 
     def count(self, reading: Reading) -> None:
         """Add one call."""
@@ -76,7 +87,7 @@ class Measures:
 
     def merge(self, other: Measures) -> None:
         """Add another set of calls."""
-        self.counters = [have + new for have, new in zip(self.counters, other.counters, strict=True)]
+        self.add(other)
         for cause, count in other.fallbacks.items():
             self.fallbacks[cause] = self.fallbacks.get(cause, 0) + count
         for name in _HISTOGRAMS:
@@ -85,7 +96,7 @@ class Measures:
     def merge_row(self, row: Row[Any] | Sequence[Any], first: int) -> None:
         """Add a row of `rollups` whose measures begin at this column."""
         last = first + len(COUNTERS)
-        self.counters = [have + new for have, new in zip(self.counters, row[first:last], strict=True)]
+        self.counters = list(map(operator.add, self.counters, row[first:last]))
         if row[last]:
             for cause, count in _causes.decode(row[last]).items():
                 self.fallbacks[cause] = self.fallbacks.get(cause, 0) + count

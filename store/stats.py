@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
 
@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from store import histogram
 from store.database import translated
 from store.prices import NANO
-from store.rollup import MEASURE_COLUMNS, Measures
+from store.rollup import MEASURE_COLUMNS, Counts, Measures
 from store.schema import SERIES_KEY, rollups, series
 from store.series import Labels
 from store.window import Span, Window, cover
@@ -151,13 +151,17 @@ def _groups(measured: Sequence[tuple[Labels, Measures]], by: GroupBy) -> Sequenc
 
 
 def _figures(measured: Sequence[tuple[Labels, Measures]]) -> dict[str, Any]:
-    total = _sum(measures for _, measures in measured)
-    routable = _sum(measures for labels, measures in measured if labels.routable)
-    replaced = _sum(measures for labels, measures in measured if labels.replaced)
-    by_route = {
-        route: _sum(measures for labels, measures in measured if labels.route_name == route)
-        for route in sorted({labels.route_name for labels, _ in measured})
-    }
+    by_route: dict[str, Measures] = {}
+    routable, replaced = Counts(), Counts()
+    for labels, measures in measured:
+        by_route.setdefault(labels.route_name, Measures()).merge(measures)
+        if labels.routable:
+            routable.add(measures)
+        if labels.replaced:
+            replaced.add(measures)
+    total = Measures()
+    for measures in by_route.values():
+        total.merge(measures)
     return {
         "calls": total["calls"],
         "routable": routable["calls"],
@@ -169,8 +173,8 @@ def _figures(measured: Sequence[tuple[Labels, Measures]]) -> dict[str, Any]:
         ),
         "fallbacks": dict(sorted(total.fallbacks.items())),
         "errors": total["errors"],
-        "latency_ms": {route: _percentiles(sums.latency) for route, sums in by_route.items()},
-        "first_byte_ms": {route: _percentiles(sums.first_byte) for route, sums in by_route.items()},
+        "latency_ms": {route: _percentiles(sums.latency) for route, sums in sorted(by_route.items())},
+        "first_byte_ms": {route: _percentiles(sums.first_byte) for route, sums in sorted(by_route.items())},
         "overhead_ms": _percentiles(total.overhead, (50, 99)),
         "tokens": Tokens(
             total["input"], total["cached_input"], total["cache_write"], total["output"], total["reasoning"]
@@ -181,14 +185,7 @@ def _figures(measured: Sequence[tuple[Labels, Measures]]) -> dict[str, Any]:
     }
 
 
-def _sum(parts: Iterable[Measures]) -> Measures:
-    total = Measures()
-    for part in parts:
-        total.merge(part)
-    return total
-
-
-def _tokens(measures: Measures) -> int:
+def _tokens(measures: Counts) -> int:
     return sum(measures[name] for name in ("input", "cached_input", "cache_write", "output"))
 
 
