@@ -22,7 +22,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from cli.context import fail
 from cli.processes import Started, started
 from proxy.control.table import render
-from simulator.agent import SupportDeskAgent
 from simulator.tickets import Ticket, tickets
 
 FOLDER: Final = Path(".demo")
@@ -97,6 +96,8 @@ def _start(stack: ExitStack, work: Path, *, speed: float, seed: int) -> Started:
 def _work(proxy: Started, todo: Sequence[Ticket], agents: int, console: Console) -> tuple[int, int]:
     """Have the tickets worked; returns how many calls that took, and how many labels were right."""
     from openai import OpenAI  # noqa: PLC0415  (an extra: only the demo needs the SDK)
+
+    from simulator.agent import SupportDeskAgent  # noqa: PLC0415  (needs it too)
 
     client = OpenAI(base_url=f"{proxy.url}/v1", api_key="sk-simulated")
     agent = SupportDeskAgent(client)

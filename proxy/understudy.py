@@ -21,7 +21,7 @@ from proxy.transport.base import Headers, Request, Response, Transport, Transpor
 from wire.accumulate import accumulator_for
 from wire.check import AnswerChecker
 from wire.shape import expects_structure
-from wire.splice import replace_member
+from wire.splice import SpliceError, replace_member
 from wire.sse import Splitter, parse
 
 DEFAULT_TIMEOUT: Final = 30.0
@@ -166,10 +166,14 @@ async def _bounded(response: Response) -> AsyncIterator[bytes]:
 
 def _request_for(call: Call, understudy: Understudy, body: bytes) -> Request:
     engine = understudy.engine
+    try:
+        rewritten = replace_member(body, "model", orjson.dumps(understudy.model))
+    except SpliceError:
+        raise Declined("no_model") from None
     return Request(
         method="POST",
         url=engine.url(call.path),
         headers=call.headers.for_engine(engine.api_key),
-        body=replace_member(body, "model", orjson.dumps(understudy.model)),
+        body=rewritten,
         timeouts=engine.timeouts,
     )
