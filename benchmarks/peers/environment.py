@@ -16,13 +16,15 @@ ROOT: Final = Path(__file__).resolve().parents[2] / ".bench"
 
 
 def python_environment(name: str, *requirements: str) -> Path:
-    """A virtual environment holding the requirements, as the path of its `bin`; raises Absent."""
+    """A virtual environment holding the requirements, as the path of its `bin`; raises Absent.
+
+    It runs the same interpreter as ours, since builds of one version differ by a factor of two in speed."""
     folder = ROOT / name
     stamp = folder / "requirements.txt"
-    wanted = "\n".join(requirements)
+    wanted = "\n".join([sys.base_prefix, sys.version, *requirements])
     if not stamp.exists() or stamp.read_text() != wanted:
         print(f"installing {', '.join(requirements)} into {folder} ...", flush=True)
-        _install([sys.executable, "-m", "venv", str(folder)])
+        _install([sys.executable, "-m", "venv", "--clear", str(folder)])
         _install([str(folder / "bin" / "pip"), "install", "-q", *requirements])
         stamp.write_text(wanted)
     return folder / "bin"
