@@ -18,9 +18,6 @@ from proxy.agent_headers import AgentHeaders
 from proxy.errors import ClientLeft, Refusal
 from proxy.transport.base import Headers
 
-BODY_IDLE_SECONDS: Final = 60.0
-"""How long an agent may pause within its request body before it is answered 408."""
-
 _HIGH_WATER: Final = 256 * 1024
 """Bytes of request body waiting to be read past which the connection is not read further."""
 _WITHOUT_BODY: Final = frozenset({204, 304})
@@ -56,12 +53,15 @@ class Agent:
 
     __slots__ = (
         "_body_complete",
+        "_body_seconds",
         "_buffered",
         "_chunked",
         "_chunks",
         "_expects_continue",
         "_head",
         "_http_1_0",
+        "_room",
+        "_spoilt",
         "_task",
         "_waiter",
         "_watched",
@@ -89,6 +89,7 @@ class Agent:
         has_body: bool,
         http_1_0: bool,
         keep_alive: bool,
+        body_seconds: float,
         expects_continue: bool,
     ) -> None:
         self.received = time.perf_counter_ns()
@@ -106,10 +107,13 @@ class Agent:
         self.disconnected = False
         self._wire = wire
         self._http_1_0 = http_1_0
-        self._expects_continue = expects_continue
+        self._body_seconds = body_seconds
+        self._expects_continue = expects_continue and not http_1_0
         self._body_complete = not has_body
         self._chunks: list[bytes] = []
         self._buffered = 0
+        self._room = _HIGH_WATER
+        self._spoilt = False
         self._waiter: asyncio.Future[None] | None = None
         self._task: asyncio.Task[Any] | None = None
         self._watched = False
@@ -122,13 +126,18 @@ class Agent:
         """A piece of the request body arrived."""
         self._chunks.append(data)
         self._buffered += len(data)
-        if self._buffered > _HIGH_WATER:
+        if self._buffered > self._room:
             self._wire.pause()
         self._wake()
 
     def complete(self) -> None:
         """The request body is here."""
         self._body_complete = True
+        self._wake()
+
+    def spoil(self) -> None:
+        """What should have been the rest of the request body is none."""
+        self._spoilt = True
         self._wake()
 
     def begin(self, task: asyncio.Task[Any]) -> None:
@@ -157,10 +166,18 @@ class Agent:
         """Whether any of the body is still to be read, or waits to be taken."""
         return not self._body_complete or bool(self._chunks)
 
+    @property
+    def unread(self) -> bool:
+        """Whether the agent has not sent all of its request."""
+        return not self._body_complete
+
     async def read_body(self, limit: int) -> tuple[bytes, bool]:
-        """Read up to about `limit` bytes; the flag says whether that was all. Raises ClientLeft and Refusal(408)."""
+        """Read up to about `limit` bytes; the flag says whether that was all. Raises ClientLeft and Refusal."""
         while not self._body_complete and self._buffered <= limit:
+            self._room = limit
+            self._wire.resume()
             await self._await_more()
+        self._room = _HIGH_WATER
         return self._take(), self._body_complete
 
     async def stream_body(self) -> AsyncIterator[bytes]:
@@ -186,20 +203,22 @@ class Agent:
         if self._expects_continue:
             self._expects_continue = False
             self._wire.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        if not self.left:
+        if not (self.left or self._spoilt):
             self._waiter = asyncio.get_running_loop().create_future()
             try:
-                async with asyncio.timeout(BODY_IDLE_SECONDS):
+                async with asyncio.timeout(self._body_seconds):
                     await self._waiter
             except TimeoutError:
                 self.keep_alive = False
-                raise Refusal(408, f"No request body arrived for {BODY_IDLE_SECONDS:.0f} seconds.") from None
+                raise Refusal(408, f"No request body arrived for {self._body_seconds:g} seconds.") from None
             finally:
                 self._waiter = None
         if self.left:
             if self._task is not None and asyncio.current_task() is not self._task:
                 self._task.cancel()
             raise ClientLeft
+        if self._spoilt:
+            raise Refusal(400, "The request body is not framed as HTTP/1.1 asks.", code="invalid_body")
 
     # Leaving
 
@@ -232,6 +251,10 @@ class Agent:
         lines.append(b"\r\n")
         self._head = b"".join(lines)
         self.started = True
+
+    def hurry(self) -> None:
+        """Let the head leave now, unless a part of its body is sent at once."""
+        asyncio.get_running_loop().call_soon(self._write, b"")
 
     async def send(self, chunk: bytes) -> None:
         """Send a part of the body; waits while the agent reads more slowly than it is served."""

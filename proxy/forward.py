@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Final, Protocol
 
@@ -33,6 +34,7 @@ from wire.usage_splice import inject
 
 log = logging.getLogger("understudy.forward")
 
+_DOT_SEGMENT: Final = re.compile(r"/(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
 _USAGE_ENDPOINTS: Final = ("chat.completions", "completions")
 _NOT_ROUTABLE: Final = Decision("upstream", "no small model answers this endpoint")
 _TOO_LARGE: Final = Decision("upstream", "the body is larger than server.buffer_limit")
@@ -87,7 +89,7 @@ class Forwarder:
 
     async def _serve(self, call: Call, agent: Agent, now: Snapshot) -> None:
         call.key = self._auth.caller(agent.headers.lines).key
-        if "/../" in call.path or "/./" in call.path:
+        if _climbs(call.path):
             raise Refusal(404, "The path contains dot segments; send it without them.", code="invalid_path")
         if call.endpoint == "other":
             await (self._pass_whole if call.headers.is_json else self._pass_through)(call, agent, now)
@@ -291,6 +293,13 @@ def _begin(agent: Agent, now: Snapshot) -> Call:
     if not now.store_content:
         call.store_content = False
     return call
+
+
+def _climbs(path: str) -> bool:
+    """Whether dot segments could lead out of the upstream's base URL."""
+    if "/." not in path and "%2" not in path:
+        return False
+    return _DOT_SEGMENT.search(path.partition("?")[0]) is not None
 
 
 def _parse(body: bytes) -> dict[str, Any]:

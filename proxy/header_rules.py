@@ -89,7 +89,9 @@ def _coding(item: str) -> str:
     return item.partition(";")[0].strip().lower()
 
 
-RESPONSE_DROPS: Final = _HOP_BY_HOP | {b"content-length"}
+_OWN: Final = ("call-id", "route", "model", "task", "rule", "reason", "fallback", "overhead-ms", "config")
+RESPONSE_DROPS: Final = _HOP_BY_HOP | {b"content-length"} | {OWN_PREFIX + name.encode() for name in _OWN}
+"""What stays of a response: hop-by-hop lines, its length, and what another proxy of our kind says of the call."""
 
 
 def for_agent(headers: Headers, fields: Mapping[bytes, bytes]) -> bytes:

@@ -85,6 +85,7 @@ class Relay:
             self._all_at_once(response.status, head, whole, length)
             return
         self._agent.start(response.status, head, length=length)
+        self._agent.hurry()
         try:
             await self._body(response, length, is_events=is_events)
         except TransportError as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from typing import Any, Final
 
 import httptools
@@ -19,31 +20,38 @@ from proxy.agent_headers import AgentHeaders
 from proxy.transport.base import Headers
 from wire.errors import envelope
 
-MAX_HEADER_BYTES: Final = 64 * 1024
-"""Bytes of request line and headers together; past it the answer is 431."""
-
-HEADER_SECONDS: Final = 30.0
-"""Within which a request's head must be complete once its first byte has come; past it the answer is 408."""
-
-IDLE_SECONDS: Final = 75.0
-"""After which a connection without a request is closed."""
-
 _PHRASES: Final = {400: "Bad Request", 408: "Request Timeout", 431: "Request Header Fields Too Large"}
-_TOO_LARGE: Final = f"The request headers are larger than {MAX_HEADER_BYTES // 1024} KiB."
-
 Handler = Callable[[Agent], Coroutine[Any, Any, None]]
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one connection may take. Times are seconds."""
+
+    header_bytes: int = 64 * 1024
+    """Of request line and headers together; past it the answer is 431."""
+    header_seconds: float = 30.0
+    """Within which a request's head must be complete once its first byte has come; past it the answer is 408."""
+    body_seconds: float = 60.0
+    """How long an agent may pause within its request body; past it the answer is 408."""
+    idle_seconds: float = 75.0
+    """After which a connection without a request is closed."""
+    linger_seconds: float = 2.0
+    """For which an agent that was answered before it had sent everything may go on sending."""
+
+
 class DataProtocol(HttpToolsProtocol):
-    """HTTP/1.1 for the data path; `handler` is set by a subclass made for one application. Satisfies agent.Wire."""
+    """HTTP/1.1 for the data path; `handler` and `limits` are set by a subclass made for one application. Satisfies agent.Wire."""
 
     handler: Handler
+    limits = Limits()
     cycle: Any  # uvicorn's own cycle or an Agent: both say whether their response is complete
     pipeline: Any
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._head_bytes = 0
+        self._head_arrived = 0
         self._in_head = False
         self._head_timer: asyncio.TimerHandle | None = None
         self._idle_timer: asyncio.TimerHandle | None = None
@@ -62,25 +70,28 @@ class DataProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn does
         super().connection_made(transport)
         self._active_at = self.loop.time()
-        self._idle_timer = self.loop.call_later(IDLE_SECONDS, self._close_if_idle)
+        self._idle_timer = self.loop.call_later(self.limits.idle_seconds, self._close_if_idle)
 
     def data_received(self, data: bytes) -> None:
         if self._refused:
             return
+        if self._in_head:
+            self._head_arrived += len(data)
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserError:
             self._refuse(400, "Invalid HTTP request received.")
-            return
-        except httptools.HttpParserUpgrade:
+        except httptools.HttpParserUpgrade as upgrade:
             if self._should_upgrade():
                 self._stop_timers()
                 self.handle_websocket_upgrade()
-            return
+                return
+            # Any other upgrade is declined by answering in HTTP/1.1 (RFC 9110, 7.8).
+            self.data_received(data[upgrade.args[0] :])
         if self._unstarted is not None:
             self._begin(self._unstarted)
         if self._in_head:
-            self._guard_head(len(data))
+            self._guard_head()
         elif self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
@@ -90,6 +101,8 @@ class DataProtocol(HttpToolsProtocol):
         for waiting, app in self.pipeline:
             if app is None:
                 waiting.lost()
+                self._begin(waiting)
+        self.pipeline.clear()
         cycle = self.cycle
         if isinstance(cycle, Agent):
             self.connections.discard(self)
@@ -116,6 +129,7 @@ class DataProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self._head_bytes = 0
+        self._head_arrived = 0
         self._in_head = True
         self._length = None
         self._framed = False
@@ -128,6 +142,8 @@ class DataProtocol(HttpToolsProtocol):
         self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._in_head:
+            return  # a trailer: it must not pass for a header
         name = name.lower()
         self._head_bytes += len(name) + len(value)
         if name == b"content-length":
@@ -143,9 +159,9 @@ class DataProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._in_head = False
         self._active_at = self.loop.time()
-        if self._head_bytes > MAX_HEADER_BYTES:
-            self._refuse(431, _TOO_LARGE)
-        elif self.url.startswith(b"/v1/") and not self.parser.should_upgrade():
+        if self._head_bytes > self.limits.header_bytes:
+            self._refuse_head()
+        elif self.url.startswith(b"/v1/") and not (self.parser.should_upgrade() and self._should_upgrade()):
             self._open_agent()
         else:
             self._agent = None
@@ -178,6 +194,7 @@ class DataProtocol(HttpToolsProtocol):
             has_body=self._framed and self._length != 0,
             http_1_0=http_1_0,
             keep_alive=self.parser.should_keep_alive(),
+            body_seconds=self.limits.body_seconds,
             expects_continue=self.expect_100_continue,
         )
         self._agent = agent
@@ -220,9 +237,14 @@ class DataProtocol(HttpToolsProtocol):
 
     def completed(self, agent: Agent) -> None:
         """See agent.Wire."""
-        if not agent.keep_alive:
+        if agent.keep_alive:
+            self.on_response_complete()
+            return
+        self.server_state.total_requests += 1
+        if agent.unread:
+            self._linger()
+        else:
             self.transport.close()
-        self.on_response_complete()
 
     def cut(self) -> None:
         """See agent.Wire."""
@@ -254,22 +276,29 @@ class DataProtocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         self._refuse(400, msg)
 
-    def _guard_head(self, arrived: int) -> None:
-        if self._head_bytes + arrived > MAX_HEADER_BYTES:
-            self._refuse(431, _TOO_LARGE)
+    def _guard_head(self) -> None:
+        if self._refused:
+            return
+        if self._head_arrived > self.limits.header_bytes:
+            self._refuse_head()
         elif self._head_timer is None:
-            self._head_timer = self.loop.call_later(HEADER_SECONDS, self._head_too_slow)
+            self._head_timer = self.loop.call_later(self.limits.header_seconds, self._head_too_slow)
+
+    def _refuse_head(self) -> None:
+        self._refuse(431, f"The request headers are larger than {self.limits.header_bytes // 1024} KiB.")
 
     def _head_too_slow(self) -> None:
-        self._refuse(408, f"The request headers were not complete within {HEADER_SECONDS:.0f} seconds.")
+        self._refuse(
+            408, f"The request headers were not complete within {self.limits.header_seconds:g} seconds."
+        )
 
     def _close_if_idle(self) -> None:
         busy = self._in_head or (self.cycle is not None and not self.cycle.response_complete)
-        due = self._active_at + IDLE_SECONDS
+        due = self._active_at + self.limits.idle_seconds
         if not busy and self.loop.time() >= due:
             self.transport.close()
             return
-        wait = IDLE_SECONDS if busy else due - self.loop.time()
+        wait = self.limits.idle_seconds if busy else due - self.loop.time()
         self._idle_timer = self.loop.call_later(wait, self._close_if_idle)
 
     def _stop_timers(self) -> None:
@@ -280,21 +309,35 @@ class DataProtocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
 
     def _refuse(self, status: int, message: str) -> None:
-        """Answer before there is a request to speak of, in the OpenAI shape, and close."""
-        self._refused = True
-        if self.transport.is_closing():
+        """Hear no more. What was asked before is still answered; else the answer is this one, in the OpenAI shape."""
+        if self._refused or self.transport.is_closing():
             return
-        if self.cycle is None or self.cycle.response_complete:
+        self._refused = True
+        if self._agent is not None:
+            self._agent.spoil()
+        elif self.cycle is None or self.cycle.response_complete:
             body = envelope(message, type="invalid_request_error", code=f"http_{status}")
             head = (
                 f"HTTP/1.1 {status} {_PHRASES[status]}\r\ncontent-type: application/json\r\n"
                 f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
             )
             self.transport.write(head.encode() + body)
-        self.transport.close()
+            self._linger()
+        else:
+            last = self.pipeline[0][0] if self.pipeline else self.cycle
+            last.keep_alive = False
+
+    def _linger(self) -> None:
+        """Close for writing and read on for a while: a peer that still sends would lose the answer to a reset."""
+        self._refused = True
+        if self.transport.is_closing():
+            return
+        self.transport.write_eof()
+        self.flow.resume_reading()
+        self.loop.call_later(self.limits.linger_seconds, self.transport.close)
 
 
-def server_for(app: Any, handler: Handler, *, drain: float) -> uvicorn.Server:
+def server_for(app: Any, handler: Handler, *, drain: float, limits: Limits = Limits()) -> uvicorn.Server:
     """A uvicorn server for the composed application.
 
     `handler` takes the data path's requests; `drain` in seconds is how long open calls may take at shutdown."""
@@ -303,6 +346,7 @@ def server_for(app: Any, handler: Handler, *, drain: float) -> uvicorn.Server:
         pass
 
     Protocol.handler = staticmethod(handler)
+    Protocol.limits = limits
     config = uvicorn.Config(
         app,
         http=Protocol,
