@@ -12,6 +12,7 @@ import zstandard
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from store.conversation import Atom
+from store.database import execute_many
 from store.reading import Body, read_unit
 from store.schema import CONTENT_SWEEPS, contents, state
 from store.template import Kind, Part
@@ -20,7 +21,9 @@ _CHUNK: Final = 500
 _PLAIN: Final = b"\x00"
 _ZSTD: Final = b"\x01"
 _MAX_BODY: Final = 1 << 31
-_PERSONS: Final[Mapping[Kind, bytes]] = {"turn": b"turn", "text": b"text", "flat": b"flat"}
+_LONG_UNIT: Final = 65_536
+_UNIT_OVERHEAD: Final = 500
+"""About what a remembered unit takes beside its key."""
 _T = TypeVar("_T")
 
 
@@ -69,22 +72,44 @@ class ContentCache:
     """What one shipper remembers of the contents table; bounded, and only of committed rows."""
 
     limit: int = 65_536
+    byte_limit: int = 32 << 20
     sweeps: int = -1
     ids: dict[bytes, int] = field(default_factory=dict)
-    units: dict[bytes, KnownUnit] = field(default_factory=dict)
+    units: dict[Kind, dict[bytes, KnownUnit]] = field(
+        default_factory=lambda: {"turn": {}, "text": {}, "flat": {}}
+    )
+    """By their raw JSON, or its hash when that is long."""
+    unit_bytes: int = 0
     days: dict[int, int] = field(default_factory=dict)
     """The day each content is known to have been used last."""
 
     def clear(self) -> None:
         """Forget everything."""
         self.ids.clear()
-        self.units.clear()
+        self._clear_units()
         self.days.clear()
 
     def trim(self) -> None:
         """Forget the oldest half of what has outgrown the limit."""
-        for known in (self.ids, self.units, self.days):
+        for known in (self.ids, self.days):
             _halve(known, self.limit)
+        if self.unit_bytes > self.byte_limit:
+            self._clear_units()
+
+    def remember(self, kind: Kind, key: bytes, unit: KnownUnit) -> None:
+        """Remember a unit by unit_key()."""
+        self.units[kind][key] = unit
+        self.unit_bytes += len(key) + _UNIT_OVERHEAD
+
+    def _clear_units(self) -> None:
+        for units in self.units.values():
+            units.clear()
+        self.unit_bytes = 0
+
+
+def unit_key(raw: bytes) -> bytes:
+    """What a unit is remembered by: short ones themselves, which is quicker than to hash them."""
+    return raw if len(raw) < _LONG_UNIT else hashlib.blake2b(raw, digest_size=32).digest()
 
 
 Reference = int | bytes
@@ -99,7 +124,7 @@ class Staged:
         self._codec = codec
         self._key = digest_key
         self._fresh: dict[bytes, Part] = {}
-        self._units: dict[bytes, tuple[tuple[Reference, ...], tuple[Atom, ...]]] = {}
+        self._units: dict[tuple[Kind, bytes], tuple[tuple[Reference, ...], tuple[Atom, ...]]] = {}
         self._found: dict[bytes, int] = {}
         self._used: dict[int, int] = {}
         self._first_new = 1 << 62
@@ -119,8 +144,10 @@ class Staged:
             return [], []
         references = [self.part(body.skeleton)]
         atoms: list[Atom] = []
+        known_turns = self._cache.units["turn"]
         for index, raw in enumerate(body.units):
-            unit_references, unit_atoms = self._unit(raw, body.kinds.get(index, "turn"))
+            known = known_turns.get(raw) if index not in body.kinds else None
+            unit_references, unit_atoms = known or self._unit(raw, body.kinds.get(index, "turn"))
             references += unit_references
             atoms += unit_atoms
         references += map(self.part, body.parts)
@@ -149,18 +176,17 @@ class Staged:
         """Remember what is now certain to be there."""
         self._cache.ids.update(self._found)
         self._cache.days.update(self._used)
-        for digest, (references, atoms) in self._units.items():
+        for (kind, key), (references, atoms) in self._units.items():
             if all(isinstance(ref, int) or ref in self._found for ref in references):
-                self._cache.units[digest] = KnownUnit(tuple(map(self.id, references)), atoms)
+                self._cache.remember(kind, key, KnownUnit(tuple(self.ids(references)), atoms))
         self._cache.trim()
 
     def _unit(self, raw: bytes, kind: Kind) -> tuple[tuple[Reference, ...], tuple[Atom, ...]]:
-        digest = hashlib.blake2b(raw, digest_size=16, person=_PERSONS[kind]).digest()
-        known = self._cache.units.get(digest) or self._units.get(digest)
+        key = unit_key(raw)
+        known = self._cache.units[kind].get(key) or self._units.get((kind, key))
         if known is None:
             reading = read_unit(raw, kind)
-            known = tuple(map(self.part, reading.parts)), reading.atoms
-            self._units[digest] = known
+            known = self._units[kind, key] = tuple(map(self.part, reading.parts)), reading.atoms
         return known
 
     def _find(self, connection: Connection) -> None:
@@ -183,7 +209,7 @@ class Staged:
             }
             for digest in digests
         ]
-        connection.execute(insert(contents), rows)
+        execute_many(connection, insert(contents), rows)
 
     def _note_days(self, connection: Connection, days: Mapping[int, int]) -> None:
         known = self._cache.days

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 from store import call_id, parts_list, rollup
 from store.contents import Codec, ContentCache, Reference, Seals, Staged, check_sweeps, chunks
 from store.conversation import Chain
-from store.database import upsert, writing
+from store.database import execute_many, upsert, writing
 from store.detail import Circumstances, Detail, encode_circumstances, encode_detail
 from store.errors import SinkAway, SinkError, SinkRefused
 from store.parts_list import PartsList
@@ -133,7 +133,7 @@ class DatabaseSink:
             self._row(staged, call, series, session)
             for call, series, session in zip(batch, numbers, sessions, strict=True)
         ]
-        connection.execute(insert(calls), rows)
+        execute_many(connection, insert(calls), rows)
         readings = (call.reading for call in batch)
         rollup.add(connection, rollup.tally(zip(numbers, readings, strict=True)))
 

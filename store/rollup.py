@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, tuple_
 
 from store import histogram
 from store.contents import chunks
-from store.database import upsert
+from store.database import execute_many, upsert
 from store.histogram import Histogram
 from store.reading import Reading
 from store.schema import rollups
@@ -145,6 +145,7 @@ def add(connection: Connection, tallied: Mapping[Key, Measures]) -> None:
         ]
         statement = upsert(connection, rollups)
         replaced = {column.name: statement.excluded[column.name] for column in MEASURE_COLUMNS}
-        connection.execute(
-            statement.on_conflict_do_update(index_elements=["level", "bucket", "series"], set_=replaced), rows
+        replacing = statement.on_conflict_do_update(
+            index_elements=["level", "bucket", "series"], set_=replaced
         )
+        execute_many(connection, replacing, rows)

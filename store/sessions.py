@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 
 from store.contents import chunks
 from store.conversation import Atom, Chain
-from store.database import upsert
+from store.database import execute_many, upsert
 from store.reading import Reading
 from store.schema import threads
 
@@ -65,7 +65,9 @@ class Sessions:
             ]
             statement = upsert(connection, threads)
             replaced = {name: statement.excluded[name] for name in ("session", "last_used")}
-            connection.execute(statement.on_conflict_do_update(index_elements=["point"], set_=replaced), rows)
+            execute_many(
+                connection, statement.on_conflict_do_update(index_elements=["point"], set_=replaced), rows
+            )
         return sessions
 
     def committed(self, calls: Sequence[Placed], sessions: Sequence[int]) -> None:
