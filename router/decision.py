@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol
+
+import msgspec
 
 Route = Literal["upstream", "slm"]
 Endpoint = Literal["chat.completions", "completions", "responses", "messages", "other"]
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(msgspec.Struct, frozen=True):
     """What may be known of a call before it is answered."""
 
     endpoint: Endpoint
@@ -19,7 +20,7 @@ class Query:
     """The parsed request body: a copy, never sent anywhere."""
     size: int
     """Bytes of the body."""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
     """Lower-case names; of repeated headers the first."""
     key: str = ""
     """Id of the proxy key; empty in passthrough mode."""

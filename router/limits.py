@@ -45,9 +45,9 @@ _PLAIN_TOOLS: Final[Mapping[Endpoint, tuple[object, ...]]] = {
 
 
 _PARAMETERS: Final = frozenset(
-    (*_STATE, "store", "n", "best_of", "logprobs", "thinking", "tools", *chain(*UNSUPPORTED.values()))
+    (*_STATE, "store", "n", "best_of", "logprobs", "thinking", *chain(*UNSUPPORTED.values()))
 )
-"""Every parameter that a limit looks at; most calls have none of them, and need not be asked one by one."""
+"""The parameters that a limit looks at, tools apart; most calls have none of them, and need not be asked one by one."""
 
 
 def call_limit(reading: Reading) -> str:
@@ -112,11 +112,13 @@ def _parameters(reading: Reading) -> str:
 
 
 def _tools(reading: Reading) -> str:
+    tools = reading.body.get("tools")
     plain = _PLAIN_TOOLS.get(reading.endpoint)
-    if plain is None:
+    if not tools or plain is None:
         return ""
-    if any(tool.get("type") not in plain for tool in mappings(reading.body.get("tools"))):
-        return "it offers tools that the provider runs"
+    for tool in mappings(tools):
+        if tool.get("type") not in plain:
+            return "it offers tools that the provider runs"
     return ""
 
 
@@ -158,5 +160,5 @@ def _asked(value: object) -> bool:
     return bool(value)
 
 
-_CONTENT_LIMITS: Final[tuple[Limit, ...]] = (_prompt, _items, _media)
-_ALL_LIMITS: Final[tuple[Limit, ...]] = (_state, _alternatives, _parameters, _tools, *_CONTENT_LIMITS)
+_CONTENT_LIMITS: Final[tuple[Limit, ...]] = (_tools, _prompt, _items, _media)
+_ALL_LIMITS: Final[tuple[Limit, ...]] = (_state, _alternatives, _parameters, *_CONTENT_LIMITS)

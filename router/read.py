@@ -51,16 +51,17 @@ class Reading:
         self._learned = learned
 
     @_Lazy
-    def turns(self) -> tuple[Mapping[str, Any], ...]:
+    def turns(self) -> list[Mapping[str, Any]]:
         """The conversation as objects."""
-        return tuple(shape.turns(self.endpoint, self.body))
+        return shape.turns(self.endpoint, self.body)
 
     @_Lazy
     def has_parts(self) -> bool:
         """Whether any turn may hold more than text; where none does, nothing need be sought in them."""
-        return any(
-            not isinstance(turn.get("content"), str) or turn.get("output") is not None for turn in self.turns
-        )
+        for turn in self.turns:
+            if not isinstance(turn.get("content"), str) or turn.get("output") is not None:
+                return True
+        return False
 
     @_Lazy
     def model(self) -> str:
@@ -70,20 +71,17 @@ class Reading:
     @_Lazy
     def system(self) -> str:
         """The instructions."""
-        return shape.system_text(self.endpoint, self.body)
+        return shape.system_text(self.endpoint, self.body, self.turns)
 
     @_Lazy
     def user(self) -> str:
         """What the user said last."""
-        return shape.last_user_text(self.endpoint, self.body)
+        return shape.user_text(reversed(self.turns))
 
     @_Lazy
     def first_user(self) -> str:
         """What the user said first: it stays the same through a conversation."""
-        for turn in self.turns:
-            if turn.get("role") == "user" and (said := shape.content_text(turn.get("content"))):
-                return said
-        return ""
+        return shape.user_text(self.turns)
 
     @_Lazy
     def tools(self) -> tuple[str, ...]:
@@ -98,8 +96,10 @@ class Reading:
     @_Lazy
     def task(self) -> str:
         """The agent's own label, else the task that the learned router recognised; empty when unknown."""
-        label = self.header("x-understudy-task").strip()[:TASK_LENGTH]
-        return label or (self.proposal.task if self.proposal else "")
+        label = self.query.headers.get("x-understudy-task")
+        if label and (label := label.strip()[:TASK_LENGTH]):
+            return label
+        return self.proposal.task if self.proposal else ""
 
     @_Lazy
     def proposal(self) -> Proposal | None:

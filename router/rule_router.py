@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 
 from router.decision import Decision, Query
@@ -57,6 +58,7 @@ class RuleRouter:
         self.defaults = defaults
         self.slms = MappingProxyType(dict(slms or {}))
         self.learned = learned
+        self._tests = tuple((rule, rule.when.tests) for rule in rules)
         for rule in (*self.rules, defaults):
             if rule.route not in (AUTO, UPSTREAM) and rule.route not in self.slms:
                 raise ValueError(
@@ -73,12 +75,17 @@ class RuleRouter:
     def explain(self, query: Query) -> Explanation:
         """The decision on a call with each rule that was looked at."""
         decision = self.decide(query)
-        checks = () if _opted_out(query) else tuple(self._checks(Reading(query, self.learned)))
-        return Explanation(decision, checks, _sentence(decision))
+        if _opted_out(query):
+            return Explanation(decision, (), _sentence(decision))
+        reading = Reading(query, self.learned)
+        return Explanation(decision, tuple(self._checks(reading)), _sentence(decision, call_limit(reading)))
 
     def _match(self, reading: Reading) -> Rule:
-        for rule in self.rules:
-            if rule.when.matches(reading):
+        for rule, tests in self._tests:
+            for read, test in tests:
+                if not test(read(reading)):
+                    break
+            else:
                 return rule
         return self.defaults
 
@@ -94,16 +101,18 @@ class RuleRouter:
     def _apply(self, rule: Rule, reading: Reading) -> Decision:
         if rule.route == UPSTREAM:
             return _upstream("the rule sends it upstream", rule, reading)
-        if limit := call_limit(reading):
-            return _upstream(limit, rule, reading)
         if rule.route == AUTO:
             return self._automatic(rule, reading)
+        if limit := call_limit(reading):
+            return _upstream(limit, rule, reading)
         return _replace(rule, reading, self.slms[rule.route], "the rule names this small model")
 
     def _automatic(self, rule: Rule, reading: Reading) -> Decision:
         proposal = reading.proposal
         if proposal is None or not proposal.understudy:
             return _upstream("no understudy is certified for this call", rule, reading)
+        if limit := call_limit(reading):
+            return _upstream(limit, rule, reading)
         if proposal.agreement < rule.min_agreement or proposal.confidence < rule.confidence:
             return _upstream("its understudy is certified for less than the rule asks", rule, reading)
         slm = self.slms.get(proposal.understudy) or Slm(proposal.understudy)
@@ -111,11 +120,18 @@ class RuleRouter:
 
 
 def _opted_out(query: Query) -> bool:
-    return query.headers.get(ROUTE_HEADER, "").strip().lower() == UPSTREAM
+    route = query.headers.get(ROUTE_HEADER)
+    return route is not None and route.strip().lower() == UPSTREAM
 
 
 def _upstream(reason: str, rule: Rule, reading: Reading) -> Decision:
-    return Decision(route="upstream", reason=reason, rule=rule.name, task=reading.task)
+    return _stays(reason, rule.name, reading.task)
+
+
+@lru_cache(maxsize=512)
+def _stays(reason: str, rule: str, task: str) -> Decision:
+    """Most calls get one of a few decisions, so these are made once."""
+    return Decision(route="upstream", reason=reason, rule=rule, task=task)
 
 
 def _replace(
@@ -138,7 +154,9 @@ def _replace(
     )
 
 
-def _sentence(decision: Decision) -> str:
+def _sentence(decision: Decision, limit: str = "") -> str:
+    """The decision in words; `limit` is what keeps the call upstream in any case."""
     target = f"the small model {decision.understudy!r}" if decision.route == "slm" else "the upstream"
     by = f"by rule {decision.rule!r}" if decision.rule else "before any rule"
-    return f"This call goes to {target}, {by}: {decision.reason}."
+    besides = f"; besides, {limit}" if limit not in decision.reason else ""
+    return f"This call goes to {target}, {by}: {decision.reason}{besides}."

@@ -47,6 +47,10 @@ _TOKENS: Final = re.compile(r"\s*(<=|>=|<|>|=|)\s*(\d{1,12})\s*")
 _RANGE: Final = re.compile(r"\s*(\d{1,12})\s*\.\.\s*(\d{1,12})\s*")
 
 
+Test = tuple[Callable[[Reading], Any], Callable[[Any], bool]]
+"""What to read of a call, and whether what was read is as expected."""
+
+
 class WhenError(PatternError):
     """A condition that cannot be compiled; `key` names it, `index` its place in a list of alternatives."""
 
@@ -84,12 +88,14 @@ class When:
 
     conditions: tuple[Condition, ...] = ()
 
+    @property
+    def tests(self) -> tuple[Test, ...]:
+        """The conditions as the router runs them."""
+        return tuple((one.read, one.test) for one in self.conditions)
+
     def matches(self, reading: Reading) -> bool:
         """Whether all conditions hold."""
-        for condition in self.conditions:  # noqa: SIM110  a generator would cost more than most conditions
-            if not condition.test(condition.read(reading)):
-                return False
-        return True
+        return self.failing(reading) is None
 
     def failing(self, reading: Reading) -> Condition | None:
         """The first condition that does not hold."""

@@ -51,7 +51,7 @@ def answer_of(endpoint: Endpoint, body: Mapping[str, Any]) -> Answer:
         case "messages":
             return _of_message(body)
         case _:
-            return _of_choice(next(mappings(body.get("choices")), {}))
+            return _of_choice(next(iter(mappings(body.get("choices"))), {}))
 
 
 def _of_choice(choice: Mapping[str, Any]) -> Answer:

@@ -5,7 +5,7 @@ Each takes a parsed body of any shape; a wrong type reads as absent, and nothing
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from wire.tolerant import mapping, mappings, sequence, text
@@ -13,6 +13,7 @@ from wire.tolerant import mapping, mappings, sequence, text
 Endpoint = Literal["chat.completions", "completions", "responses", "messages", "other"]
 FormatKind = Literal["text", "json_object", "json_schema"]
 Body = Mapping[str, Any]
+Turns = Sequence[Mapping[str, Any]]
 
 _ENDPOINTS: Final[Mapping[str, Endpoint]] = {
     "/v1/chat/completions": "chat.completions",
@@ -20,6 +21,9 @@ _ENDPOINTS: Final[Mapping[str, Endpoint]] = {
     "/v1/responses": "responses",
     "/v1/messages": "messages",
 }
+_CONVERSATIONS: Final[Mapping[Endpoint, str]] = {"completions": "prompt", "responses": "input"}
+"""The member that holds the conversation, where it is not `messages`."""
+
 _SYSTEM_ROLES: Final = ("system", "developer")
 _TOOL_RESULTS: Final = ("function_call_output", "custom_tool_call_output", "tool_result")
 _IMAGES: Final = ("image_url", "input_image", "image")
@@ -37,23 +41,28 @@ def is_stream(body: Body) -> bool:
     return body.get("stream") is True
 
 
-def system_text(endpoint: Endpoint, body: Body) -> str:
-    """The instructions: system and developer messages, joined by newlines."""
-    parts = [
-        content_text(turn.get("content"))
-        for turn in turns(endpoint, body)
-        if turn.get("role") in _SYSTEM_ROLES
-    ]
+def system_text(endpoint: Endpoint, body: Body, conversation: Turns | None = None) -> str:
+    """The instructions: system and developer messages, joined by newlines.
+
+    `conversation` are the body's turns, where the caller has them already."""
+    if conversation is None:
+        conversation = turns(endpoint, body)
+    parts = [content_text(turn.get("content")) for turn in conversation if turn.get("role") in _SYSTEM_ROLES]
     if endpoint == "responses":
         parts.insert(0, text(body.get("instructions")))
     elif endpoint == "messages":
         parts.insert(0, content_text(body.get("system")))
-    return "\n".join(part for part in parts if part)
+    return "\n".join([part for part in parts if part])
 
 
 def last_user_text(endpoint: Endpoint, body: Body) -> str:
     """What the user said last; tool results are passed over."""
-    for turn in reversed(list(turns(endpoint, body))):
+    return user_text(reversed(turns(endpoint, body)))
+
+
+def user_text(conversation: Iterable[Mapping[str, Any]]) -> str:
+    """What the user said in the first turn of theirs that holds text."""
+    for turn in conversation:
         if turn.get("role") == "user" and (said := content_text(turn.get("content"))):
             return said
     return ""
@@ -63,9 +72,7 @@ def last_role(endpoint: Endpoint, body: Body) -> str:
     """Who spoke last: `user`, `assistant`, `tool`, `system`, …; empty when nobody did.
 
     Tool results read as `tool` on every endpoint, also where the wire gives them to the user (messages)."""
-    last: Mapping[str, Any] = {}
-    for turn in turns(endpoint, body):
-        last = turn
+    last: Mapping[str, Any] = next(reversed(turns(endpoint, body)), {})
     if last.get("type") in _TOOL_RESULTS:
         return "tool"
     if any(part.get("type") in _TOOL_RESULTS for part in mappings(last.get("content"))):
@@ -76,15 +83,17 @@ def last_role(endpoint: Endpoint, body: Body) -> str:
 
 def tool_names(endpoint: Endpoint, body: Body) -> tuple[str, ...]:
     """Names of the tools offered, in order; a hosted tool without a name gives its type."""
-    return tuple(name for tool in mappings(body.get("tools")) if (name := tool_name(tool))) + tuple(
-        name for function in mappings(body.get("functions")) if (name := text(function.get("name")))
-    )
+    names = [tool_name(tool) for tool in mappings(body.get("tools"))]
+    if "functions" in body:
+        names += [text(function.get("name")) for function in mappings(body["functions"])]
+    return tuple([name for name in names if name])
 
 
 def tool_name(tool: Mapping[str, Any]) -> str:
     """The name of one entry of `tools`, on any endpoint."""
-    nested = mapping(tool.get("function")) or mapping(tool.get("custom"))
-    return text(nested.get("name")) or text(tool.get("name")) or text(tool.get("type"))
+    nested = mapping(tool.get("function") or tool.get("custom"))
+    name = nested.get("name") or tool.get("name") or tool.get("type")
+    return name if isinstance(name, str) else ""
 
 
 def response_format(endpoint: Endpoint, body: Body) -> Mapping[str, Any]:
@@ -131,30 +140,21 @@ def has_files(endpoint: Endpoint, body: Body) -> bool:
     return _has_part(endpoint, body, _FILES)
 
 
-def turns(endpoint: Endpoint, body: Body) -> Iterator[Mapping[str, Any]]:
+def turns(endpoint: Endpoint, body: Body) -> list[Mapping[str, Any]]:
     """The conversation as objects with `role` and `content`, or as the items of the responses endpoint."""
-    match endpoint:
-        case "completions":
-            given: object = body.get("prompt")
-        case "responses":
-            given = body.get("input")
-        case _:
-            given = body.get("messages")
+    given = body.get(_CONVERSATIONS.get(endpoint, "messages"))
     if isinstance(given, str):
-        yield {"role": "user", "content": given}
-    elif endpoint == "completions":
-        yield from (
-            {"role": "user", "content": prompt} for prompt in sequence(given) if isinstance(prompt, str)
-        )
-    else:
-        yield from mappings(given)
+        return [{"role": "user", "content": given}]
+    if endpoint == "completions":
+        return [{"role": "user", "content": prompt} for prompt in sequence(given) if isinstance(prompt, str)]
+    return mappings(given)
 
 
 def content_text(content: object) -> str:
     """The text of a message's content: a string, or the text parts of a list joined by newlines."""
     if isinstance(content, str):
         return content
-    return "\n".join(said for part in mappings(content) if (said := text(part.get("text"))))
+    return "\n".join([said for part in mappings(content) if (said := text(part.get("text")))])
 
 
 def _has_part(endpoint: Endpoint, body: Body, kinds: tuple[str, ...]) -> bool:

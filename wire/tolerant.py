@@ -5,7 +5,7 @@ Requests and answers come from outside, so every reader of a parsed body goes th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 _MAPPINGS: Final = (dict, Mapping)
@@ -22,9 +22,9 @@ def sequence(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def mappings(value: object) -> Iterator[Mapping[str, Any]]:
+def mappings(value: object) -> list[Mapping[str, Any]]:
     """The objects among the members of an array; none when the value is not an array."""
-    return (item for item in sequence(value) if isinstance(item, _MAPPINGS))
+    return [item for item in value if isinstance(item, _MAPPINGS)] if isinstance(value, list) else []
 
 
 def text(value: object) -> str:
