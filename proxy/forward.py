@@ -220,15 +220,18 @@ class Forwarder:
             sent = await self._upstreams.send(call, upstream, request, injected)
             await self._relay(call, agent, upstream, sent)
             return
+        deadline = asyncio.get_running_loop().time() + upstream.total
         try:
-            async with asyncio.timeout(upstream.total):
+            async with asyncio.timeout_at(deadline):
                 sent = await self._upstreams.send(call, upstream, request, injected)
-                await self._relay(call, agent, upstream, sent)
         except TimeoutError:
-            call.broke("total_timeout")
-            raise _out_of_time(upstream, started=agent.started) from None
+            call.tried("upstream", upstream.name, 0, "total_timeout")
+            raise _out_of_time(upstream) from None
+        await self._relay(call, agent, upstream, sent, deadline)
 
-    async def _relay(self, call: Call, agent: Agent, upstream: Upstream, sent: Sent) -> None:
+    async def _relay(
+        self, call: Call, agent: Agent, upstream: Upstream, sent: Sent, deadline: float | None = None
+    ) -> None:
         response = sent.response
         call.tried("upstream", upstream.name, response.status)
         call.answers("upstream", upstream.name)
@@ -239,7 +242,7 @@ class Forwarder:
             own += b"x-should-retry: false\r\n"
         try:
             usage_filter = filter_for(response, injected=True) if sent.usage_injected else None
-            await Relay(call, agent, self._record, usage_filter).run(response, own)
+            await Relay(call, agent, self._record, usage_filter, deadline).run(response, own)
         finally:
             await response.aclose()
 
@@ -316,12 +319,10 @@ def _model_of(parsed: Mapping[str, Any]) -> str:
     return model if isinstance(model, str) else ""
 
 
-def _out_of_time(upstream: Upstream, *, started: bool) -> Exception:
-    if started:
-        return BrokenAnswer()
+def _out_of_time(upstream: Upstream) -> Refusal:
     return Refusal(
         504,
-        f"The upstream {upstream.name!r} did not complete its answer within {upstream.total:g} seconds.",
+        f"The upstream {upstream.name!r} did not answer within {upstream.total:g} seconds in all.",
         kind="upstream_error",
         code="upstream_total_timeout",
     )

@@ -7,6 +7,7 @@ comes first.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable
 from typing import Final
@@ -24,9 +25,9 @@ Finish = Callable[[Call], None]
 """Writes the call's record; called once, before the last byte leaves."""
 
 _END_MARKER: Final = re.compile(
-    rb"^(?:data: ?\[DONE\]|event: ?(?:message_stop|response\.(?:completed|failed|incomplete))\b)",
-    re.MULTILINE,
+    rb"[\r\n](?:data: ?\[DONE\]|event: ?(?:message_stop|response\.(?:completed|failed|incomplete))\b)"
 )
+_BLANK_LINE: Final = re.compile(rb"\n\r?\n|\r\r")
 _LONGEST_MARKER: Final = 40
 _WITHOUT_BODY: Final = frozenset({204, 304})
 
@@ -62,14 +63,23 @@ def filter_for(response: Response, *, injected: bool) -> UsageFilter | None:
 class Relay:
     """One response on its way to the agent."""
 
-    __slots__ = ("_agent", "_call", "_filter", "_finish", "_tail")
+    __slots__ = ("_agent", "_call", "_deadline", "_filter", "_finish", "_marked", "_tail")
 
-    def __init__(self, call: Call, agent: Agent, finish: Finish, usage_filter: UsageFilter | None) -> None:
+    def __init__(
+        self,
+        call: Call,
+        agent: Agent,
+        finish: Finish,
+        usage_filter: UsageFilter | None,
+        deadline: float | None = None,
+    ) -> None:
         self._call = call
         self._agent = agent
         self._finish = finish
         self._filter = usage_filter
-        self._tail = b""
+        self._deadline = deadline
+        self._marked = False
+        self._tail = b"\n"
 
     async def run(self, response: Response, own: bytes) -> None:
         """Relay the response to its end; `own` are our header lines. Raises BrokenAnswer when it breaks off after its
@@ -86,11 +96,17 @@ class Relay:
             return
         self._agent.start(response.status, head, length=length)
         self._agent.hurry()
+        takes_events = is_events and length is None and not call.response_encoding
         try:
-            await self._body(response, length, is_events=is_events)
+            if self._deadline is None:
+                await self._body(response, length, is_events=is_events)
+            else:
+                async with asyncio.timeout_at(self._deadline):
+                    await self._body(response, length, is_events=is_events)
         except TransportError as error:
-            call.resumes()
-            self._break_off(error, is_events=is_events)
+            self._break_off(cause_of(error), takes_events=takes_events)
+        except TimeoutError:
+            self._break_off("total_timeout", takes_events=takes_events)
 
     def _all_at_once(self, status: int, head: bytes, body: bytes, length: int | None) -> None:
         """The common case of a short answer: record it, and let head and body leave together."""
@@ -138,25 +154,32 @@ class Relay:
             self._call.usage_response = self._filter.usage
 
     def _ends(self, data: bytes) -> bool:
-        """Whether the stream's end marker is complete with these bytes, wherever chunks were cut."""
+        """Whether the event that ends the stream is complete with these bytes, wherever chunks were cut."""
         window = self._tail + data
-        self._tail = window[-_LONGEST_MARKER:]
-        return _END_MARKER.search(window) is not None
+        if not self._marked:
+            self._tail = window[-_LONGEST_MARKER:]
+            marker = _END_MARKER.search(window)
+            if marker is None:
+                return False
+            self._marked = True
+            window = window[marker.end() :]
+        self._tail = window[-4:]
+        return _BLANK_LINE.search(window) is not None
 
-    def _break_off(self, error: TransportError, *, is_events: bool) -> None:
+    def _break_off(self, cause: str, *, takes_events: bool) -> None:
         call, agent = self._call, self._agent
-        call.broke(cause_of(error))
-        if not is_events:
+        call.resumes()
+        call.broke(cause)
+        if not takes_events:
             self._finish(call)
-            raise BrokenAnswer from error
+            raise BrokenAnswer
         event = sse_error(
             call.endpoint,
-            f"The answer broke off: {call.target!r} stopped in the middle of its stream ({cause_of(error)}).",
+            f"The answer broke off: {call.target!r} stopped in the middle of its stream ({cause}).",
             type="upstream_error",
-            code=f"upstream_{cause_of(error)}",
+            code=f"upstream_{cause}",
         )
-        rest = (self._filter.rest() if self._filter else b"") or self._tail[-2:]
-        lead = b"" if rest.endswith((b"\n\n", b"\r\n\r\n", b"\r\r")) or not rest else b"\n\n"
+        lead = b"" if self._tail.endswith((b"\n\n", b"\r\n\r\n", b"\r\r")) else b"\n\n"
         call.response.add(lead + event)
         self._note_usage()
         self._finish(call)
