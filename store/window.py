@@ -37,7 +37,7 @@ def bucket_start(level: int, seconds: int) -> int:
 
 
 def cover(window: Window, now: int) -> list[Span]:
-    """The buckets that make up a window, oldest first; at most fifteen a series.
+    """The buckets that make up a window, oldest first; about fifteen a series at most.
 
     A window begins on a border of its finest level (1h a minute, 24h and 7d an hour, 30d a day) and climbs to wider
     buckets at their borders, as a traveller takes a lane, then a road, then a motorway.

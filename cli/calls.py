@@ -1,0 +1,143 @@
+"""`understudy calls`: list recorded calls, show one with its content, and erase."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+import typer
+from rich.console import Console
+from rich.json import JSON
+from rich.table import Table
+from rich.text import Text
+
+from cli.context import ConfigOption, JsonOption, Store, fail, open_store, plain_errors
+from proxy.control.call_page import call_page, summary_page
+from store.calls import Calls, CallSummary, Filters
+from store.keyring import DIGEST, Sealer
+from store.prices import NANO
+from store.record import Route
+from store.retention import Forgotten, purge
+
+app = typer.Typer(help="List, show and erase recorded calls.", no_args_is_help=True)
+
+SinceOption = Annotated[datetime.datetime | None, typer.Option(help="Only calls from this moment on (UTC).")]
+UntilOption = Annotated[datetime.datetime | None, typer.Option(help="Only calls before this moment (UTC).")]
+
+
+@app.command("list")
+def list_calls(
+    *,
+    config: ConfigOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    route: Annotated[Route | None, typer.Option(help="Only calls that took this route.")] = None,
+    task: Annotated[str | None, typer.Option(help="Only calls of this task.")] = None,
+    model: Annotated[str | None, typer.Option(help="Only calls that asked for this model.")] = None,
+    rule: Annotated[str | None, typer.Option(help="Only calls that this rule took.")] = None,
+    status: Annotated[int | None, typer.Option(help="Only calls that ended with this status.")] = None,
+    session: Annotated[str | None, typer.Option(help="Only calls of this session.")] = None,
+    before: Annotated[
+        str | None, typer.Option(help="Id of the last call of the page before; shows the next page.")
+    ] = None,
+    limit: Annotated[int, typer.Option(help="How many calls to show.", min=1, max=10_000)] = 50,
+    as_json: JsonOption = False,
+) -> None:
+    """List calls, newest first."""
+    filters = Filters(
+        since=None if since is None else _microseconds(since),
+        until=None if until is None else _microseconds(until),
+        route=route,
+        task=task,
+        model=model,
+        rule=rule,
+        status=status,
+        session=session,
+        before=before,
+        limit=limit,
+    )
+    with _opened(config) as (_, calls):
+        found = calls.list(filters)
+    if as_json:
+        print(orjson.dumps([summary_page(call) for call in found], option=orjson.OPT_INDENT_2).decode())
+    else:
+        Console().print(_table(found))
+
+
+@app.command()
+def show(
+    call_id: Annotated[str, typer.Argument(help="Id of the call, as in x-understudy-call-id.")],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show everything that is known of a call, its request and response put together again."""
+    with _opened(config) as (_, calls):
+        call = calls.get(call_id)
+    if call is None:
+        fail(f"no call {call_id!r} is stored; `understudy calls list` shows those that are")
+    page = call_page(call)
+    if as_json:
+        print(page.decode())
+    else:
+        Console().print(JSON(page.decode()))
+
+
+@app.command("purge")
+def purge_calls(
+    config: ConfigOption = None,
+    session: Annotated[str | None, typer.Option(help="Erase the calls of this session.")] = None,
+    call: Annotated[str | None, typer.Option(help="Erase this call.")] = None,
+    before: Annotated[
+        datetime.datetime | None, typer.Option(help="Erase all calls before this moment (UTC).")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Erase calls and the content that no other call uses. What was counted in the statistics stays."""
+    if sum(option is not None for option in (session, call, before)) != 1:
+        fail("say what to erase by one of --session, --call and --before")
+    if not yes:
+        typer.confirm("Erased calls cannot be brought back. Go on?", abort=True)
+    moment = None if before is None else _microseconds(before) // 1_000_000
+    with _opened(config) as (store, calls):
+        gone = purge(store.engine, calls, session=session, call=call, before=moment)
+    print(_said(gone))
+
+
+@contextmanager
+def _opened(config: Path | None) -> Iterator[tuple[Store, Calls]]:
+    with open_store(config) as store, plain_errors():
+        yield store, Calls(store.engine, Sealer(store.ring), store.ring.active.derive(DIGEST))
+
+
+def _said(gone: Forgotten) -> str:
+    return f"erased {gone.calls} calls and {gone.contents} contents that nothing else used"
+
+
+def _table(calls: Sequence[CallSummary]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for heading in ("id", "started", "status", "route", "model", "task", "rule", "ms", "tokens", "$"):
+        table.add_column(
+            heading, no_wrap=heading == "id", justify="right" if heading in ("ms", "tokens", "$") else "left"
+        )
+    for call in calls:
+        table.add_row(
+            call.id,
+            f"{datetime.datetime.fromtimestamp(call.started / 1e6, datetime.UTC):%Y-%m-%d %H:%M:%S}",
+            str(call.status),
+            call.route,
+            Text(call.served_model or call.model),
+            Text(call.task),
+            Text(call.rule),
+            f"{call.duration / 1000:,.0f}",
+            f"{call.usage.total:,}",
+            "" if call.cost is None else f"{call.cost / NANO:.6f}",
+        )
+    return table
+
+
+def _microseconds(moment: datetime.datetime) -> int:
+    return int(moment.replace(tzinfo=datetime.UTC).timestamp()) * 1_000_000

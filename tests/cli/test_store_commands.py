@@ -1,0 +1,148 @@
+"""`understudy calls`, `keys` and `db` on a real SQLite store."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from cli import calls, db, keys
+from cli.context import MIRROR_FILE, open_store
+from store import call_id
+from store.database import upgrade
+from store.database_sink import DatabaseSink
+from store.keyring import DIGEST, Sealer
+from store.prices import Prices
+from store.proxy_keys import read_mirror
+from store.record import Attempt, Record
+
+_STARTED_US = 1_790_000_000_000_000
+_MESSAGES = [{"role": "user", "content": "Where is my order number 4711, please?"}]
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "understudy.yaml"
+    path.write_text(
+        f"version: 1\nstate_dir: {tmp_path}/state\nstore: {{url: 'sqlite:///{tmp_path}/understudy.db'}}\n"
+    )
+    return path
+
+
+def _run(app: typer.Typer, *arguments: str | Path, fails: bool = False) -> str:
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exit_code == (2 if fails else 0), result.output
+    return result.output
+
+
+def _store(config: Path, many: int) -> list[str]:
+    """Store calls; returns their ids, the newest first."""
+    with open_store(config) as store:
+        upgrade(store.configuration.settings.store.url)
+        sink = DatabaseSink(store.engine, Sealer(store.ring), store.ring.active.derive(DIGEST), Prices())
+        records = [_record(number) for number in range(many)]
+        assert sink.write(records, []) == many
+    return [call_id.show(record.id) for record in reversed(records)]
+
+
+def _record(number: int) -> Record:
+    started = _STARTED_US + number * 60_000_000
+    request = msgspec.json.encode({"model": "gpt-4o", "messages": _MESSAGES})
+    return Record(
+        id=(started // 1000).to_bytes(6, "big") + b"\x70\x00\x80" + bytes(7),
+        started_us=started,
+        duration_us=1_234_000,
+        first_byte_us=900,
+        overhead_us=80,
+        endpoint="chat.completions",
+        method="POST",
+        path="/v1/chat/completions",
+        status=200 if number % 2 else 500,
+        stream=False,
+        route="upstream",
+        target="openai",
+        requested_model="gpt-4o",
+        served_model="gpt-4o",
+        understudy="",
+        task="",
+        rule="defaults",
+        reason="no rule matched",
+        confidence=None,
+        fallback="",
+        key="",
+        session=f"session {number}",
+        config="0123abcd",
+        upstream_request_id="",
+        request_type="application/json",
+        response_type="application/json",
+        response_encoding="",
+        request=request,
+        response=b"{}",
+        request_size=len(request),
+        response_size=2,
+        attempts=(Attempt("upstream", "openai", 200, "", 1400),),
+    )
+
+
+def test_calls_are_listed_as_a_table_and_as_json(config: Path) -> None:
+    ids = _store(config, 4)
+    listed = json.loads(_run(calls.app, "list", "-c", config, "--json"))
+    assert [call["id"] for call in listed] == ids
+    assert listed[0]["duration_ms"] == 1234
+    failed = json.loads(_run(calls.app, "list", "-c", config, "--json", "--status", "500", "--limit", "1"))
+    assert [call["id"] for call in failed] == [ids[1]]
+    since = json.loads(_run(calls.app, "list", "-c", config, "--json", "--since", "2026-09-21T14:15:20"))
+    assert len(since) < 4
+    assert ids[0] in _run(calls.app, "list", "-c", config)
+
+
+def test_a_call_is_shown_with_its_content(config: Path) -> None:
+    newest = _store(config, 2)[0]
+    shown = json.loads(_run(calls.app, "show", newest, "-c", config, "--json"))
+    assert shown["request_body"]["messages"] == _MESSAGES
+    assert "4711" in _run(calls.app, "show", newest, "-c", config)
+    assert "no call 'nothing' is stored" in _run(calls.app, "show", "nothing", "-c", config, fails=True)
+
+
+def test_erasing_needs_exactly_one_choice(config: Path) -> None:
+    ids = _store(config, 3)
+    assert "by one of" in _run(calls.app, "purge", "-c", config, "--yes", fails=True)
+    assert "erased 1 calls" in _run(calls.app, "purge", "-c", config, "--yes", "--session", "session 0")
+    assert "erased 1 calls" in _run(calls.app, "purge", "-c", config, "--yes", "--call", ids[0])
+    assert "erased 1 calls" in _run(calls.app, "purge", "-c", config, "--yes", "--before", "2030-01-01")
+    assert json.loads(_run(calls.app, "list", "-c", config, "--json")) == []
+
+
+def test_keys_are_made_mirrored_and_revoked(config: Path) -> None:
+    made = json.loads(_run(keys.app, "create", "crew", "-c", config, "--role", "viewer", "--json"))
+    assert made["secret"].startswith("usk_")
+    mirror = config.parent / "state" / MIRROR_FILE
+    assert [(key.id, key.role) for key in read_mirror(mirror).keys] == [(made["id"], "viewer")]
+    assert made["secret"] not in mirror.read_text()
+    listed = _run(keys.app, "list", "-c", config, "--json")
+    assert made["secret"] not in listed
+    assert json.loads(listed)[0]["name"] == "crew"
+    assert "is revoked" in _run(keys.app, "revoke", made["id"], "-c", config)
+    assert read_mirror(mirror).keys == ()
+    assert "no active key" in _run(keys.app, "revoke", made["id"], "-c", config, fails=True)
+    assert "usk_" in _run(keys.app, "create", "another", "-c", config)
+
+
+def test_the_schema_is_upgraded_and_shown(config: Path) -> None:
+    assert "no schema yet (upgrade pending" in _run(db.app, "current", "-c", config)
+    assert "up to date" in _run(db.app, "upgrade", "-c", config)
+    assert _run(db.app, "current", "-c", config).strip() == "0001"
+
+
+def test_a_store_that_cannot_be_opened_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "understudy.yaml"
+    path.write_text(
+        f"version: 1\nstate_dir: {tmp_path}/state\nstore: {{url: 'sqlite:////no/such/folder/x.db'}}\n"
+    )
+    output = _run(db.app, "upgrade", "-c", path, fails=True)
+    assert "unable to open database file" in output
+    assert len(output.strip().splitlines()) == 1
