@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import sys
 import tempfile
@@ -36,6 +37,7 @@ _PARTS: Final[dict[str, Callable[[Options], Part]]] = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure the chosen parts; returns the exit code."""
     chosen = _parse(arguments)
+    busy = os.getloadavg()[0]
     _raise_file_limit()
     parts: list[Part] = []
     with tempfile.TemporaryDirectory(prefix="understudy-bench-") as folder:
@@ -51,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
             options.folder.mkdir()
             parts.append(_PARTS[name](options))
-    report = _report(parts, quick=chosen.quick)
+    report = _report(parts, quick=chosen.quick, busy=busy)
     print("\n" + report)
     _write(report, parts)
     return 0 if all(requirement.met for part in parts for requirement in part.requirements) else 1
@@ -83,10 +85,15 @@ def _raise_file_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _report(parts: Sequence[Part], *, quick: bool) -> str:
+def _report(parts: Sequence[Part], *, quick: bool, busy: float) -> str:
     sections = ["# What the proxy costs", f"{time.strftime('%Y-%m-%d %H:%M')}, {machine()}"]
     if quick:
         sections.append("**One short round, for development: not to be quoted.**")
+    if busy > 0.5:
+        sections.append(
+            f"**The machine was busy when this began (load {busy:.1f}): what shares its cores slows every server, "
+            "and those with the most processes the most.**"
+        )
     for part in parts:
         sections += [f"## {part.title}", part.text]
     rows = [requirement.row() for part in parts for requirement in part.requirements]
