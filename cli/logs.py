@@ -12,4 +12,5 @@ FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 def configure() -> None:
     """Set logging up, once per process."""
     logging.basicConfig(level=logging.INFO, format=FORMAT, stream=sys.stderr)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    for chatty in ("alembic", "uvicorn"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import select
 import signal
 import sys
 import threading
@@ -142,8 +143,12 @@ def _watch(watcher: Watcher) -> None:
 
 
 def _await_end(lifeline: int, turns: Turns) -> None:
-    """The pipe says nothing until the parent is gone."""
-    os.read(lifeline, 1)
+    """The pipe says nothing until the parent is gone.
+
+    It is polled, not read: the workers' event loops have made the one pipe of all children non-blocking."""
+    watched = select.poll()
+    watched.register(lifeline, select.POLLIN)
+    watched.poll()
     log.error("the parent process is gone; the shipper stops")
     turns.stop()
 

@@ -61,6 +61,7 @@ class Readings:
             "segments": waiting.segments,
             "oldest_seconds": None if waiting.oldest_us is None else max(0.0, now - waiting.oldest_us / 1e6),
             "shipper": "none" if status is None else _liveness(status.updated_us / 1e6, now),
+            "away": status.away if status else False,
             "shipped": status.shipped if status else 0,
             "last_success": status.last_success_us / 1e6 if status and status.last_success_us else None,
             "last_error": (status.last_error or None) if status else None,

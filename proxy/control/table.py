@@ -64,6 +64,8 @@ def _state(report: Report) -> Iterator[str]:
     lag, config = report["lag"], report["config"]
     oldest = "" if lag["oldest_seconds"] is None else f", oldest {lag['oldest_seconds']:.1f} s"
     yield f"  journal            {lag['bytes']:>12,} bytes wait{oldest}   shipper {lag['shipper']}"
+    if lag["away"]:
+        yield f"  journal            the database takes nothing now: {lag['last_error']}"
     if lag["lost"] or lag["quarantined"] or lag["corrupt"]:
         yield f"  journal            {lag['lost']} lost, {lag['quarantined']} quarantined, {lag['corrupt']} corrupt"
     loaded = time.strftime("%H:%M:%S", time.localtime(config["loaded"])) if config["loaded"] else "-"
