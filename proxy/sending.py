@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
+
+from msgspec import structs
 
 from proxy import header_rules
 from proxy.call import Call
@@ -44,7 +46,7 @@ class UpstreamClient:
         """
         if injected is None:
             return await self._with_retries(call, upstream, request)
-        sent = await self._with_retries(call, upstream, replace(request, body=injected))
+        sent = await self._with_retries(call, upstream, structs.replace(request, body=injected))
         if sent.response.status not in (400, 422):
             sent.usage_injected = True
             return sent
@@ -62,7 +64,7 @@ class UpstreamClient:
         left = retries.attempts if isinstance(request.body, bytes) else 0
         pause = _FIRST_PAUSE
         while True:
-            call.tries()
+            call.tries("upstream", upstream.name)
             call.waits()
             try:
                 response = await self._transport.send(request)

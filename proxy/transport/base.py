@@ -19,8 +19,9 @@ the tree below; a test proves the map complete.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 Headers = list[tuple[bytes, bytes]]
 """Raw header lines in order, names lower-case, repeated names kept."""
@@ -58,8 +59,7 @@ class ProtocolError(TransportError):
     """What came back is not HTTP/1.1."""
 
 
-@dataclass(frozen=True, slots=True)
-class Timeouts:
+class Timeouts(msgspec.Struct, frozen=True):
     """Limits in seconds; None waits for ever."""
 
     connect: float | None = 5.0
@@ -69,8 +69,7 @@ class Timeouts:
     """Between two chunks of the body."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """What leaves. `headers` are complete but for `host`, `content-length`, `transfer-encoding` and `connection`,
     which the transport writes itself: content-length for bytes; for an iterator content-length when `length` is
     known, else chunked."""

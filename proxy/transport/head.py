@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from proxy.transport.base import ConnectError, Headers, Request
 from proxy.transport.target import Target
@@ -16,19 +17,28 @@ def encode_head(request: Request, target: Target, path: str) -> bytes:
     """Request line, host, the request's own headers, and the body's framing.
 
     Raises ConnectError when a header would break the framing: nothing was sent."""
-    check_method(request.method, target)
-    framing = _framing(request)
-    head = b"\r\n".join(
-        (
-            f"{request.method} {path} HTTP/1.1\r\nhost: ".encode("ascii") + target.host_header,
-            *map(b": ".join, request.headers),
-            framing,
-        )
+    return (
+        _request_line(request.method, target, path)
+        + _lines(target, tuple(request.headers))
+        + _framing(request)
     )
-    lines = len(request.headers) + 3 + (len(framing) > 2)
-    if head.count(b"\n") != lines or head.count(b"\r") != lines:
+
+
+# An agent sends one call after the other with the same headers to the same place: both parts are made once.
+
+
+@lru_cache(maxsize=256)
+def _request_line(method: str, target: Target, path: str) -> bytes:
+    check_method(method, target)
+    return f"{method} {path} HTTP/1.1\r\nhost: ".encode("ascii") + target.host_header + b"\r\n"
+
+
+@lru_cache(maxsize=256)
+def _lines(target: Target, headers: tuple[tuple[bytes, bytes], ...]) -> bytes:
+    lines = b"".join([b"%b: %b\r\n" % line for line in headers])
+    if lines.count(b"\n") != len(headers) or lines.count(b"\r") != len(headers):
         raise ConnectError(f"{target}: a line break in the request's headers")
-    return head
+    return lines
 
 
 def check_method(method: str, target: Target) -> None:
