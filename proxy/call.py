@@ -78,6 +78,7 @@ class Call:
     usage_response = b""
     _attempt_started = 0
     _marked = 0
+    _pending: tuple[Route, str] | None = None
     _waiting = 0
 
     def __init__(
@@ -129,14 +130,16 @@ class Call:
 
     # Attempts
 
-    def tries(self) -> None:
+    def tries(self, route: Route, target: str) -> None:
         """A request leaves for some target."""
         self._attempt_started = time.perf_counter_ns()
+        self._pending = (route, target)
 
     def tried(self, route: Route, target: str, status: int, cause: str = "") -> None:
         """An attempt ended: with an empty cause it is the one that answers the agent."""
         duration = (time.perf_counter_ns() - self._attempt_started) // 1000
         self.attempts.append(Attempt(route, target, status, cause, duration))
+        self._pending = None
 
     def answers(self, route: Route, target: str, understudy: str = "") -> None:
         """The named target's bytes are the ones the agent gets."""
@@ -149,6 +152,13 @@ class Call:
         if self.attempts:
             last = self.attempts[-1]
             self.attempts[-1] = Attempt(last.route, last.target, last.status, cause, last.duration_us)
+
+    def abandoned(self) -> None:
+        """The agent left; the attempt that was under way, or whose answer was, ended with it."""
+        if self._pending is not None:
+            self.tried(*self._pending, 0, "client_left")
+        elif self.attempts and not self.attempts[-1].cause:
+            self.broke("client_left")
 
     def mark_first_byte(self) -> None:
         if self.first_byte < 0:

@@ -274,7 +274,7 @@ class Forwarder:
     def _left(self, call: Call) -> None:
         if not call.recorded:
             call.status = CLIENT_LEFT
-            call.broke("client_left")
+            call.abandoned()
 
     def _record(self, call: Call) -> None:
         if not call.recorded:

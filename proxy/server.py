@@ -20,6 +20,9 @@ from proxy.agent_headers import AgentHeaders
 from proxy.transport.base import Headers
 from wire.errors import envelope
 
+_PIPELINE: Final = 16
+"""Requests waiting for their turn past which a connection is not read further: who does not read hears of no leaving."""
+
 _PHRASES: Final = {400: "Bad Request", 408: "Request Timeout", 431: "Request Header Fields Too Large"}
 Handler = Callable[[Agent], Coroutine[Any, Any, None]]
 
@@ -63,7 +66,6 @@ class DataProtocol(HttpToolsProtocol):
         self._length: int | None = None
         self._framed = False
         self._writable: asyncio.Future[None] | None = None
-        self._paused = False
 
     # asyncio's side
 
@@ -201,8 +203,9 @@ class DataProtocol(HttpToolsProtocol):
         if self.cycle is None or self.cycle.response_complete:
             self.cycle = self._unstarted = agent
         else:
-            self.flow.pause_reading()
             self.pipeline.appendleft((agent, None))
+            if len(self.pipeline) >= _PIPELINE:
+                self.flow.pause_reading()
 
     def _hand_to_uvicorn(self) -> None:
         url, headers, expects = self.url, self.headers, self.expect_100_continue
@@ -225,14 +228,11 @@ class DataProtocol(HttpToolsProtocol):
 
     def pause(self) -> None:
         """See agent.Wire."""
-        if not self._paused:
-            self._paused = True
-            self.flow.pause_reading()
+        self.flow.pause_reading()
 
     def resume(self) -> None:
         """See agent.Wire."""
-        if self._paused:
-            self._paused = False
+        if self.flow.read_paused:
             self.flow.resume_reading()
 
     def completed(self, agent: Agent) -> None:

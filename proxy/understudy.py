@@ -91,7 +91,7 @@ class UnderstudyClient:
     ) -> Held:
         """Get an answer that may be shown. Raises Declined, and leaves no connection open then."""
         seconds = limit or understudy.timeout or DEFAULT_TIMEOUT
-        call.tries()
+        call.tries("slm", understudy.engine.name)
         call.waits()
         try:
             async with asyncio.timeout(seconds):

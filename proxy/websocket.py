@@ -62,7 +62,7 @@ class WebSocketRelay:
         self, call: Call, scope: Scope, upstream: Upstream, receive: Receive, send: Send
     ) -> None:
         headers = upstream.sign(header_rules.for_upstream(call.headers.lines, without=_HANDSHAKE))
-        call.tries()
+        call.tries("upstream", upstream.name)
         try:
             peer = await connect(
                 "ws" + upstream.url(call.path).removeprefix("http"),
