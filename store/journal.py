@@ -68,12 +68,14 @@ class Journal:
         except Exception as error:  # noqa: BLE001  the agent is served whatever the disk says
             self._lose(error)
             return False
-        self._faults.clear()
+        if self._faults.failing:
+            self._faults.clear()
         return True
 
     def roll(self) -> None:
         """Finish the active segment if it is old enough, so that an idle worker's segment can be deleted too."""
-        if self._active is not None and _now_us() - self._active.opened_us >= self._segment_us:
+        active = self._active
+        if active is not None and time.time_ns() // 1000 - active.opened_us >= self._segment_us:
             self.close()
 
     def close(self) -> None:
@@ -91,12 +93,14 @@ class Journal:
         self.close()
 
     def _append(self, plain: bytes) -> None:
-        now_us = _now_us()
+        now_us = time.time_ns() // 1000
         active = self._active
-        if active is not None and self._is_full(active, now_us):
+        if (
+            active is None
+            or active.size >= self._segment_bytes
+            or now_us - active.opened_us >= self._segment_us
+        ):
             self.close()
-            active = None
-        if active is None:
             active = self._active = self._open(now_us)
         try:
             active.write(plain, now_us)
@@ -105,9 +109,6 @@ class Journal:
         except OSError:
             self._abandon(active)
             raise
-
-    def _is_full(self, active: _Active, now_us: int) -> bool:
-        return active.size >= self._segment_bytes or now_us - active.opened_us >= self._segment_us
 
     def _abandon(self, active: _Active) -> None:
         """Leave a segment after a failed write.
@@ -157,7 +158,7 @@ class _Active:
         fd = os.open(fresh, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            _write_all(fd, [header])
+            _write_all(fd, header)
             fresh.rename(path)
             if durable:
                 _sync(fd, path.parent)
@@ -169,10 +170,10 @@ class _Active:
 
     def write(self, plain: bytes, now_us: int) -> None:
         """Append one frame with one system call."""
-        head, body = self._cipher.seal(plain, self._counter, now_us)
-        _write_all(self.fd, [head, body])
+        frame = self._cipher.seal(plain, self._counter, now_us)
+        _write_all(self.fd, frame)
         self._counter += 1
-        self.size += len(head) + len(body)
+        self.size += len(frame)
 
     def cut(self) -> None:
         """Remove what stands behind the last whole frame, or the file if it has none.
@@ -197,12 +198,13 @@ class _FaultLog:
         self._directory = directory
         self._unsaid = 0
         self._said_at = -_QUIET_SECONDS
-        self._failing = False
+        self.failing = False
+        """Whether the last record was lost."""
 
     def note(self, error: Exception) -> None:
         """Count a fault and say so, unless that was said a moment ago."""
         self._unsaid += 1
-        self._failing = True
+        self.failing = True
         if time.monotonic() - self._said_at < _QUIET_SECONDS:
             return
         self._said_at = time.monotonic()
@@ -215,11 +217,10 @@ class _FaultLog:
         self._unsaid = 0
 
     def clear(self) -> None:
-        """Say that writing works again, if it had not."""
-        if self._failing:
-            log.warning("journal %s: writing again (%d more lost before)", self._directory, self._unsaid)
-            self._failing = False
-            self._unsaid = 0
+        """Say that writing works again."""
+        log.warning("journal %s: writing again (%d more lost before)", self._directory, self._unsaid)
+        self.failing = False
+        self._unsaid = 0
 
 
 def _reason(error: Exception) -> str:
@@ -227,16 +228,11 @@ def _reason(error: Exception) -> str:
     return f"{type(error).__name__}: {error.strerror}" if isinstance(error, OSError) else type(error).__name__
 
 
-def _now_us() -> int:
-    return time.time_ns() // 1000
-
-
-def _write_all(fd: int, parts: list[bytes]) -> None:
-    """Write the parts in one call; goes on after a short write until done or refused."""
-    done = os.writev(fd, parts)
-    rest = memoryview(b"".join(parts))[done:] if done < sum(map(len, parts)) else None
-    while rest:
-        rest = rest[os.write(fd, rest) :]
+def _write_all(fd: int, data: bytes) -> None:
+    """Write in one call; goes on after a short write until done or refused."""
+    done = os.write(fd, data)
+    while done < len(data):
+        done += os.write(fd, data[done:])
 
 
 def _sync(fd: int, directory: Path) -> None:

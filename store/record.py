@@ -7,6 +7,7 @@ written by the previous version are read by the next.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, Literal
 
 import msgspec
@@ -96,13 +97,10 @@ class Record(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
         )
 
 
-_encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Record)
 
-
-def encode(record: Record) -> bytes:
-    """Serialise a record (msgpack array)."""
-    return _encoder.encode(record)
+encode: Final[Callable[[Record], bytes]] = msgspec.msgpack.Encoder().encode
+"""Serialises a record (msgpack array)."""
 
 
 def decode(data: bytes) -> Record:

@@ -51,10 +51,10 @@ class SegmentCipher:
         self._aead = AESGCM(key.derive(JOURNAL, salt))
         self._name = name.encode()
 
-    def seal(self, plain: bytes, counter: int, time_us: int) -> tuple[bytes, bytes]:
-        """Make a frame's head and body; a counter must never be used for two frames that reach the disk."""
+    def seal(self, plain: bytes, counter: int, time_us: int) -> bytes:
+        """Make a frame; a counter must never be used for two frames that reach the disk."""
         head = _HEAD.pack(MARK, len(plain) + TAG_BYTES, counter, time_us)
-        return head, self._aead.encrypt(counter.to_bytes(12, "big"), plain, self._name + head)
+        return head + self._aead.encrypt(counter.to_bytes(12, "big"), plain, self._name + head)
 
     def open(self, head: bytes, counter: int, body: bytes) -> bytes | None:
         """Return the plain bytes, or None when head or body are not what was sealed here."""
