@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any, Final
 import orjson
 
 from cli.context import open_store
-from store.calls import Call, Calls
+from store.calls import Call, Calls, CallSummary, Filters
 from store.errors import DatabaseError
 from store.keyring import DIGEST, Sealer
 
@@ -55,6 +55,13 @@ class Archive:
             if found is not None or time.monotonic() > deadline:
                 return found
             time.sleep(0.05)
+
+    def list(self, filters: Filters) -> Sequence[CallSummary]:
+        """The stored calls that match, newest first; none while the database has no tables."""
+        try:
+            return self._calls.list(filters)
+        except DatabaseError:
+            return ()
 
     def missing(self, sent: Sent) -> str:
         """What is not in the database of a chat completions call, in words; empty when everything is."""
