@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.stage import Stage, upstream
+from tests.chaos.load import AGENT_KEY, PHRASE
+from tests.chaos.stage import UPSTREAM_KEY, Stage, upstream
 
 
 @pytest.fixture(scope="session")
@@ -21,10 +22,12 @@ def upstream_url() -> Iterator[str]:
 
 @pytest.fixture
 def stage(tmp_path: Path, upstream_url: str) -> Iterator[Stage]:
-    """A deployment on SQLite that has not been started."""
+    """A deployment on SQLite that has not been started; whatever happens to it, its log holds no content and no key."""
     prepared = Stage(tmp_path, upstream_url)
     yield prepared
     prepared.end()
+    said = prepared.said()
+    assert not [secret for secret in (PHRASE, AGENT_KEY, UPSTREAM_KEY) if secret in said]
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import aiohttp
 from simulator.desk.prompts import SYSTEM
 
 DEADLINE: Final = 60.0
-SECRET: Final = "sk-agent-secret"
+AGENT_KEY: Final = "sk-agent-secret"
 PHRASE: Final = "the velvet kangaroo"
 """Stands in every request, so that a log that quotes content is found out."""
 
@@ -26,8 +26,8 @@ class Whole:
 
     call_id: str
     headers: Mapping[str, str]
-    at: float
-    """Time on the event loop's clock."""
+    began: float
+    """When its request was sent, on the event loop's clock."""
 
 
 @dataclass(slots=True)
@@ -46,7 +46,7 @@ class Load:
         rng = random.Random(self.seed * 1000 + number)
         timeout = aiohttp.ClientTimeout(total=DEADLINE)
         async with aiohttp.ClientSession(
-            timeout=timeout, headers={"authorization": f"Bearer {SECRET}"}
+            timeout=timeout, headers={"authorization": f"Bearer {AGENT_KEY}"}
         ) as session:
             while not self._stopping:
                 try:
@@ -57,6 +57,7 @@ class Load:
 
     async def _call(self, session: aiohttp.ClientSession, rng: random.Random) -> None:
         body = request(rng)
+        began = asyncio.get_running_loop().time()
         async with session.post(f"{self.url}/v1/chat/completions", json=body) as answer:
             received = await answer.read()
             if answer.status != 200:
@@ -64,8 +65,7 @@ class Load:
             elif body["stream"] and not received.endswith(b"data: [DONE]\n\n"):
                 self.failed["unfinished stream"] += 1
             else:
-                now = asyncio.get_running_loop().time()
-                self.whole.append(Whole(answer.headers["x-understudy-call-id"], dict(answer.headers), now))
+                self.whole.append(Whole(answer.headers["x-understudy-call-id"], dict(answer.headers), began))
 
     async def more(self, count: int) -> None:
         """Until so many more calls were answered whole."""

@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -21,10 +21,13 @@ from simulator.app import create_app
 from simulator.latency import Latency
 from simulator.server import RunningServer
 from simulator.support_desk import SupportDesk
+from store.lag import read_status
 
 DEADLINE: Final = 60.0
 FULL: Final = os.environ.get("UNDERSTUDY_CHAOS") == "full"
 """Whether the runs have the length that CONTRIBUTING promises, or one that fits into `make test`."""
+
+UPSTREAM_KEY: Final = "sk-upstream-secret"
 
 T = TypeVar("T")
 
@@ -49,11 +52,18 @@ def upstream() -> Iterator[str]:
 class Stage:
     """One deployment: a folder with configuration, state and SQLite file, and the server that runs on it."""
 
-    def __init__(self, folder: Path, upstream_url: str, *, store: str = "sqlite:///understudy.db") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        upstream_url: str,
+        *,
+        store: str = "sqlite:///understudy.db",
+        log: str = "serve.log",
+    ) -> None:
         self.folder = folder
         self.config = folder / "understudy.yaml"
         self.state = folder / "state"
-        self.log = folder / "serve.log"
+        self.log = folder / log
         self.url = ""
         self._upstream = upstream_url
         self._store = store
@@ -76,20 +86,23 @@ class Stage:
         draft.write_text(text + "\n")
         draft.replace(self.config)
 
-    def start(self, *arguments: str, environ: Mapping[str, str] | None = None, prefix: str = "") -> None:
+    def start(self, *, terminal: bool = False, disk_bytes: int = 0) -> None:
         """Start the server and wait until it announces where it listens.
 
-        `prefix` is shell text that runs in the same process before it, such as a limit."""
-        command = [sys.executable, "-m", "cli.main", "serve", "--config", str(self.config), *arguments]
-        if prefix:
-            command = ["/bin/sh", "-c", f'{prefix}; exec "$@"', "sh", *command]
+        With `terminal` its process group is its own, as a shell's foreground job; with `disk_bytes` its state folder is
+        a disk of this size, which only the server sees."""
+        command = [sys.executable, "-m", "cli.main", "serve", "--config", str(self.config)]
+        if disk_bytes:
+            mount = f'mount -t tmpfs -o size={disk_bytes} none "{self.state}" && exec "$@"'
+            command = ["unshare", "-Urm", "/bin/sh", "-c", mount, "sh", *command]
         begin = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(
                 command,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, "STAGE_UPSTREAM_KEY": "sk-upstream-secret", **(environ or {})},
+                env={**os.environ, "STAGE_UPSTREAM_KEY": UPSTREAM_KEY},
+                process_group=0 if terminal else None,
             )
 
         def announced() -> re.Match[str] | None:
@@ -121,6 +134,16 @@ class Stage:
             except (psutil.NoSuchProcess, psutil.ZombieProcess):
                 continue
         return found
+
+    def at_work(self, module: str) -> bool:
+        """Whether all of these processes have said that they are at work."""
+        if module == "cli.worker":
+            said = {int(path.stem) for path in (self.state / "workers").glob("*.json")}
+        else:
+            status = read_status(self.state / "journal")
+            said = {status.pid} if status else set()
+        running = self.pids(module)
+        return bool(running) and said.issuperset(running)
 
     def kill(self, module: str, pick: Callable[[list[int]], int]) -> int:
         """`kill -9` of one of these processes; waits until there is one."""

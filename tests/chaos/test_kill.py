@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 from typing import Final
@@ -9,11 +10,13 @@ from typing import Final
 import pytest
 
 from tests.chaos.load import agents
-from tests.chaos.stage import FULL, Stage
+from tests.chaos.stage import FULL, Stage, eventually
 
 pytestmark = pytest.mark.chaos
 
-ROUNDS: Final = int(os.environ.get("UNDERSTUDY_CHAOS_ROUNDS") or (50 if FULL else 3))
+ROUNDS: Final = int(os.environ.get("UNDERSTUDY_CHAOS_ROUNDS") or (50 if FULL else 2))
+AT_WORK: Final = 0.8
+"""Share of the kills that wait until the victim is at work; the others may strike while it starts."""
 
 
 async def test_whole_responses_survive_kills(
@@ -27,6 +30,8 @@ async def test_whole_responses_survive_kills(
             victims = ["cli.worker", "cli.shipping"]
             rng.shuffle(victims)
             for module in victims:
+                if rng.random() < AT_WORK:
+                    await asyncio.to_thread(eventually, lambda: stage.at_work(module), f"{module} at work")  # noqa: B023  called now
                 await load.more(rng.randrange(1, 60))
                 stage.kill(module, rng.choice)
         await load.more(20)
