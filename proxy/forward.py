@@ -240,6 +240,7 @@ class Forwarder:
         own = own_headers.for_call(call)
         if sent.exhausted:
             own += b"x-should-retry: false\r\n"
+            response.headers = [line for line in response.headers if line[0] != b"x-should-retry"]
         try:
             usage_filter = filter_for(response, injected=True) if sent.usage_injected else None
             await Relay(call, agent, self._record, usage_filter, deadline).run(response, own)

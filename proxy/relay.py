@@ -179,7 +179,8 @@ class Relay:
             type="upstream_error",
             code=f"upstream_{cause}",
         )
-        lead = b"" if self._tail.endswith((b"\n\n", b"\r\n\r\n", b"\r\r")) else b"\n\n"
+        between = self._tail == b"\n" or self._tail.endswith((b"\n\n", b"\r\n\r\n", b"\r\r"))
+        lead = b"" if between else b"\n\n"
         call.response.add(lead + event)
         self._note_usage()
         self._finish(call)

@@ -25,6 +25,8 @@ class Sent:
     """A response whose head has arrived, and how it was obtained."""
 
     response: Response
+    left: int
+    """Extra tries that were not needed."""
     usage_injected: bool = False
     exhausted: bool = False
     """Whether the answer is a failure that stayed one after every retry: the client should not try again."""
@@ -44,24 +46,29 @@ class UpstreamClient:
         `injected` is the body with usage asked for; where the upstream refuses that with 400 or 422, the original is
         sent and the upstream remembered. Raises Refusal when no response can be had.
         """
+        retries = upstream.retries
+        deadline = time.monotonic() + retries.budget
+        left = retries.attempts if isinstance(request.body, bytes) else 0
         if injected is None:
-            return await self._with_retries(call, upstream, request)
-        sent = await self._with_retries(call, upstream, structs.replace(request, body=injected))
+            return await self._with_retries(call, upstream, request, deadline, left)
+        asking = structs.replace(request, body=injected)
+        sent = await self._with_retries(call, upstream, asking, deadline, left)
         if sent.response.status not in (400, 422):
             sent.usage_injected = True
             return sent
         call.tried("upstream", upstream.name, sent.response.status, "usage_injection")
         await sent.response.aclose()
-        sent = await self._with_retries(call, upstream, request)
+        sent = await self._with_retries(call, upstream, request, deadline, sent.left)
         if sent.response.status < 400:
             upstream.injects_usage = False
         return sent
 
-    async def _with_retries(self, call: Call, upstream: Upstream, request: Request) -> Sent:
+    async def _with_retries(
+        self, call: Call, upstream: Upstream, request: Request, deadline: float, left: int
+    ) -> Sent:
+        """`left` extra tries may start before `deadline` (seconds of the monotonic clock)."""
         repeatable = call.endpoint != "other"
         retries = upstream.retries
-        deadline = time.monotonic() + retries.budget
-        left = retries.attempts if isinstance(request.body, bytes) else 0
         pause = _FIRST_PAUSE
         while True:
             call.tries("upstream", upstream.name)
@@ -71,14 +78,14 @@ class UpstreamClient:
             except TransportError as error:
                 call.tried("upstream", upstream.name, 0, cause_of(error))
                 if left <= 0 or not _may_repeat(error, repeatable) or time.monotonic() + pause > deadline:
-                    spent = False if retries.attempts and left < retries.attempts else None
-                    raise refusal_for(error, upstream.name, should_retry=spent) from error
+                    should_retry = False if _spent(upstream, request, left) else None
+                    raise refusal_for(error, upstream.name, should_retry=should_retry) from error
             else:
                 if response.status not in retries.statuses or not repeatable:
-                    return Sent(response)
+                    return Sent(response, left)
                 wait = _retry_after(response, pause)
                 if left <= 0 or time.monotonic() + wait > deadline:
-                    return Sent(response, exhausted=left < retries.attempts)
+                    return Sent(response, left, exhausted=_spent(upstream, request, left))
                 call.tried("upstream", upstream.name, response.status, "status")
                 await response.aclose()
                 pause = wait
@@ -88,6 +95,11 @@ class UpstreamClient:
             call.waits()
             await asyncio.sleep(pause)
             pause *= 2
+
+
+def _spent(upstream: Upstream, request: Request, left: int) -> bool:
+    """Whether the request was repeated; a body that is still being made cannot be."""
+    return isinstance(request.body, bytes) and left < upstream.retries.attempts
 
 
 def _may_repeat(error: TransportError, repeatable: bool) -> bool:
