@@ -1,4 +1,7 @@
-"""Opening the database and bringing its schema up to date."""
+"""Opening the database and bringing its schema up to date.
+
+Alembic is imported by the functions that need it: workers open databases and never change a schema.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,8 @@ import importlib.resources
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, Insert, Table, Update, create_engine, event, text
 from sqlalchemy.dialects import postgresql as postgresql_dialect
 from sqlalchemy.dialects import sqlite as sqlite_dialect
@@ -19,6 +18,9 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from store.errors import DatabaseAway, DatabaseError
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 _BUSY_MS: Final = 10_000
 _WRITE_LOCK: Final = 7_823_001
@@ -102,6 +104,8 @@ def upgrade(url: str, revision: str = "head") -> None:
 
     Raises DatabaseError for a URL or a schema that cannot be used, DatabaseAway when no connection is made.
     """
+    from alembic import command  # noqa: PLC0415  see above
+
     engine = open_engine(url)
     try:
         with writing(engine) as connection:
@@ -116,6 +120,8 @@ def upgrade(url: str, revision: str = "head") -> None:
 
 def migrations() -> Config:
     """Alembic's configuration, wherever the package is installed."""
+    from alembic.config import Config  # noqa: PLC0415  see above
+
     configuration = Config()
     configuration.set_main_option("script_location", str(importlib.resources.files("migrations")))
     return configuration
@@ -123,6 +129,8 @@ def migrations() -> Config:
 
 def current(engine: Engine) -> str | None:
     """The revision of this database; None before the first upgrade. Raises like upgrade()."""
+    from alembic.runtime.migration import MigrationContext  # noqa: PLC0415  see above
+
     try:
         with engine.connect() as connection:
             return MigrationContext.configure(connection).get_current_revision()
@@ -132,6 +140,8 @@ def current(engine: Engine) -> str | None:
 
 def pending(engine: Engine) -> bool:
     """Whether the schema is older than this program. A newer one is not pending: versions run side by side."""
+    from alembic.script import ScriptDirectory  # noqa: PLC0415  see above
+
     script = ScriptDirectory.from_config(migrations())
     revision = current(engine)
     known = {step.revision for step in script.walk_revisions()}
