@@ -38,7 +38,7 @@ class Seals(Protocol):
 class Codec:
     """Turns parts into sealed bodies and back."""
 
-    def __init__(self, sealer: Seals, level: int = 9) -> None:
+    def __init__(self, sealer: Seals, level: int = 3) -> None:
         self._sealer = sealer
         parameters = zstandard.ZstdCompressionParameters.from_level(
             level, format=zstandard.FORMAT_ZSTD1_MAGICLESS, write_checksum=0

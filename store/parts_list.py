@@ -29,10 +29,13 @@ def pack(parts: PartsList) -> bytes:
     largest = 0
     for number in parts.ids:
         if number >= largest:
-            _append(out, number - largest << 1 | 1)
-            largest = number
+            code, largest = number - largest << 1 | 1, number
         else:
-            _append(out, number << 1)
+            code = number << 1
+        if code < 0x80:  # most are, and a call has dozens
+            out.append(code)
+        else:
+            _append(out, code)
     return bytes(out)
 
 

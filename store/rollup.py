@@ -77,7 +77,7 @@ class Measures(Counts):
             reading.cost or 0,
             reading.list_cost or 0,
         )
-        self.counters = [have + new for have, new in zip(self.counters, values, strict=True)]
+        self.counters = list(map(operator.add, self.counters, values))
         if record.fallback:
             self.fallbacks[record.fallback] = self.fallbacks.get(record.fallback, 0) + 1
         histogram.add(self.latency, record.duration_us)
