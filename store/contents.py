@@ -124,7 +124,11 @@ class Staged:
         self._codec = codec
         self._key = digest_key
         self._fresh: dict[bytes, Part] = {}
-        self._units: dict[tuple[Kind, bytes], tuple[tuple[Reference, ...], tuple[Atom, ...]]] = {}
+        self._units: dict[Kind, dict[bytes, tuple[tuple[Reference, ...], tuple[Atom, ...]]]] = {
+            "turn": {},
+            "text": {},
+            "flat": {},
+        }
         self._found: dict[bytes, int] = {}
         self._used: dict[int, int] = {}
         self._first_new = 1 << 62
@@ -144,12 +148,14 @@ class Staged:
             return [], []
         references = [self.part(body.skeleton)]
         atoms: list[Atom] = []
-        known_turns = self._cache.units["turn"]
+        known_turns, new_turns = self._cache.units["turn"], self._units["turn"]
         for index, raw in enumerate(body.units):
-            known = known_turns.get(raw) if index not in body.kinds else None
-            unit_references, unit_atoms = known or self._unit(raw, body.kinds.get(index, "turn"))
-            references += unit_references
-            atoms += unit_atoms
+            if index in body.kinds:
+                unit = self._unit(raw, body.kinds[index])
+            else:
+                unit = known_turns.get(raw) or new_turns.get(raw) or self._unit(raw, "turn")
+            references += unit[0]
+            atoms += unit[1]
         references += map(self.part, body.parts)
         return references, atoms
 
@@ -176,17 +182,18 @@ class Staged:
         """Remember what is now certain to be there."""
         self._cache.ids.update(self._found)
         self._cache.days.update(self._used)
-        for (kind, key), (references, atoms) in self._units.items():
-            if all(isinstance(ref, int) or ref in self._found for ref in references):
-                self._cache.remember(kind, key, KnownUnit(tuple(self.ids(references)), atoms))
+        for kind, units in self._units.items():
+            for key, (references, atoms) in units.items():
+                if all(isinstance(ref, int) or ref in self._found for ref in references):
+                    self._cache.remember(kind, key, KnownUnit(tuple(self.ids(references)), atoms))
         self._cache.trim()
 
     def _unit(self, raw: bytes, kind: Kind) -> tuple[tuple[Reference, ...], tuple[Atom, ...]]:
         key = unit_key(raw)
-        known = self._cache.units[kind].get(key) or self._units.get((kind, key))
+        known = self._cache.units[kind].get(key) or self._units[kind].get(key)
         if known is None:
             reading = read_unit(raw, kind)
-            known = self._units[kind, key] = tuple(map(self.part, reading.parts)), reading.atoms
+            known = self._units[kind][key] = tuple(map(self.part, reading.parts)), reading.atoms
         return known
 
     def _find(self, connection: Connection) -> None:

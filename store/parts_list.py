@@ -34,6 +34,9 @@ def pack(parts: PartsList) -> bytes:
             code = number << 1
         if code < 0x80:  # most are, and a call has dozens
             out.append(code)
+        elif code < 0x4000:
+            out.append(code & 0x7F | 0x80)
+            out.append(code >> 7)
         else:
             _append(out, code)
     return bytes(out)

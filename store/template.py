@@ -185,7 +185,7 @@ def _hoist(value: Any, parts: list[Part]) -> Any:
 
 def _numbers_out(value: Any, volatile: list[Any]) -> Any:
     kind = type(value)
-    if (kind is int or kind is float) and _fits_row(value):
+    if (kind is int and -_LARGEST <= value <= _LARGEST) or kind is float:
         volatile.append(value)
         return _volatile
     if kind is dict:
