@@ -140,6 +140,11 @@ class Forwarder:
         except Declined as declined:
             call.tried("slm", engine, declined.status, declined.cause)
             return self._falls_back(call, decision, declined.cause)
+        except Exception:
+            # Fail open here too: whatever an engine sends, the upstream is still to be asked.
+            log.exception("call %s: a fault in asking the understudy, the call falls back", call.id_text)
+            call.tried("slm", engine, 0, "fault")
+            return self._falls_back(call, decision, "fault")
         call.tried("slm", engine, held.status)
         call.answers("slm", engine, understudy.name)
         call.served_model = understudy.model
