@@ -47,10 +47,10 @@ types: $(STAMP) ## mypy, strict
 imports: $(STAMP) ## the layers of the packages
 	$(BIN)/lint-imports --no-cache
 
-bench-overhead: $(STAMP) ## speed and memory beside nginx, TensorZero, LiteLLM and Portkey (about 20 minutes)
+bench-overhead: $(STAMP) ## speed and memory beside nginx, TensorZero, LiteLLM and Portkey; /stats on 10^3 and 10^6 calls (30 minutes)
 	$(BIN)/python -m benchmarks.overhead
 
-bench-storage: $(STAMP) ## bytes on disk and shipping speed on recorded calls; /stats on 10^3 and 10^6 calls
+bench-storage: $(STAMP) ## bytes on disk and shipping speed on recorded calls
 	$(BIN)/python -m benchmarks.storage
 
 clean: ## remove what the other targets made

@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import typer
 
-from cli import config_command
-from cli.demo import demo
-from cli.rules import create_rules
-from cli.serve import serve
-from cli.simulate import simulate
-from cli.stats import stats
-from cli.stored_call import fetch_query
+from cli.verbs import verbs
+
+VERBS: Final = {
+    "serve": "cli.serve:serve",
+    "demo": "cli.demo:demo",
+    "stats": "cli.stats:stats",
+    "calls": "cli.calls:app",
+    "rules": "cli.rules_command:app",
+    "keys": "cli.keys:app",
+    "config": "cli.config_command:app",
+    "db": "cli.db:app",
+    "simulate": "cli.simulate:simulate",
+}
 
 app = typer.Typer(
     name="understudy",
+    cls=verbs(VERBS),
     help="A drop-in OpenAI-compatible proxy that learns which of an agent's calls small models can answer.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-app.command()(serve)
-app.command()(demo)
-app.command()(stats)
-app.add_typer(create_rules(fetch_query), name="rules")
-app.add_typer(config_command.app, name="config")
-app.command()(simulate)
+
+
+@app.callback()
+def _every_verb() -> None:
+    """Nothing is common to all verbs; typer asks for a function."""
 
 
 def main() -> None:
