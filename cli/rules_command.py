@@ -1,0 +1,8 @@
+"""`understudy rules`, with the store behind `explain --call`."""
+
+from __future__ import annotations
+
+from cli.rules import create_rules
+from cli.stored_call import fetch_query
+
+app = create_rules(fetch_query)
