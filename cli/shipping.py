@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from sqlalchemy import Engine
 
@@ -32,9 +33,12 @@ from store.sink import Position
 
 log = logging.getLogger("understudy.shipper")
 
-_RETAIN_EVERY = 3600.0
-_MIRROR_EVERY = 1.0
-_RING_EVERY = 60.0
+_RETAIN_EVERY: Final = 3600.0
+_MIRROR_EVERY: Final = 1.0
+_RING_EVERY: Final = 60.0
+
+_YIELDS: Final = 10
+"""Niceness: the shipper may lag, agents may not, so it gives way to the workers it shares cores with."""
 
 
 class UpgradingSink:
@@ -157,6 +161,7 @@ def main() -> None:
     """Entry of `python -m cli.shipping`, started by the supervisor."""
     arguments = process_arguments.parse("The Understudy shipper")
     logs.configure()
+    os.nice(_YIELDS)
     try:
         configuration = arguments.configuration(os.environ)
         turns = Turns(configuration, os.environ)
