@@ -36,6 +36,7 @@ log = logging.getLogger("understudy.forward")
 
 _DOT_SEGMENT: Final = re.compile(r"/(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
 _USAGE_ENDPOINTS: Final = ("chat.completions", "completions")
+_ANTHROPIC_KINDS: Final = {401: "authentication_error", 404: "not_found_error"}
 _NOT_ROUTABLE: Final = Decision("upstream", "no small model answers this endpoint")
 _TOO_LARGE: Final = Decision("upstream", "the body is larger than server.buffer_limit")
 _NOT_JSON: Final = Decision("upstream", "the body is not a JSON object")
@@ -80,6 +81,7 @@ class Forwarder:
         except asyncio.CancelledError:
             self._left(call)
             if not agent.left:
+                agent.cut()
                 raise
         except Exception as error:
             log.exception("call %s: a fault in the proxy", call.id_text)
@@ -259,9 +261,10 @@ class Forwarder:
         if agent.started or agent.left:
             agent.cut()
             return
-        body = error_body(
-            call.endpoint, refusal.message, type=refusal.kind, param=refusal.param, code=refusal.code
-        )
+        kind = refusal.kind
+        if call.endpoint == "messages":
+            kind = _ANTHROPIC_KINDS.get(refusal.status, kind)
+        body = error_body(call.endpoint, refusal.message, type=kind, param=refusal.param, code=refusal.code)
         call.status = refusal.status
         call.response_type = "application/json"
         call.response.clear()
