@@ -23,7 +23,12 @@ from wire.errors import envelope
 _PIPELINE: Final = 16
 """Requests waiting for their turn past which a connection is not read further: who does not read hears of no leaving."""
 
-_PHRASES: Final = {400: "Bad Request", 408: "Request Timeout", 431: "Request Header Fields Too Large"}
+_PHRASES: Final = {
+    400: "Bad Request",
+    405: "Method Not Allowed",
+    408: "Request Timeout",
+    431: "Request Header Fields Too Large",
+}
 Handler = Callable[[Agent], Coroutine[Any, Any, None]]
 
 
@@ -62,6 +67,7 @@ class DataProtocol(HttpToolsProtocol):
         self._refused = False
         self._agent: Agent | None = None
         self._unstarted: Agent | None = None
+        self._serving: Agent | None = None
         self._known = AgentHeaders([])
         self._length: int | None = None
         self._framed = False
@@ -87,9 +93,9 @@ class DataProtocol(HttpToolsProtocol):
             if self._should_upgrade():
                 self._stop_timers()
                 self.handle_websocket_upgrade()
-                return
-            # Any other upgrade is declined by answering in HTTP/1.1 (RFC 9110, 7.8).
-            self.data_received(data[upgrade.args[0] :])
+            elif not self._refused:
+                self._decline_upgrade(data[upgrade.args[0] :])
+            return
         if self._unstarted is not None:
             self._begin(self._unstarted)
         if self._in_head:
@@ -100,21 +106,19 @@ class DataProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timers()
+        if self._serving is not None:
+            self._serving.lost()
         for waiting, app in self.pipeline:
             if app is None:
                 waiting.lost()
                 self._begin(waiting)
         self.pipeline.clear()
-        cycle = self.cycle
-        if isinstance(cycle, Agent):
+        if isinstance(self.cycle, Agent):
             self.connections.discard(self)
             self.flow.resume_writing()
-            cycle.lost()
             self.parser = None  # type: ignore[assignment]  # as uvicorn does
         else:
             super().connection_lost(exc)
-        if self._agent is not None and self._agent is not cycle:
-            self._agent.lost()
         self.resume_writing()
 
     def pause_writing(self) -> None:
@@ -163,7 +167,11 @@ class DataProtocol(HttpToolsProtocol):
         self._active_at = self.loop.time()
         if self._head_bytes > self.limits.header_bytes:
             self._refuse_head()
-        elif self.url.startswith(b"/v1/") and not (self.parser.should_upgrade() and self._should_upgrade()):
+        elif self.parser.should_upgrade() and not self._should_upgrade():
+            self._agent = None
+            if self.parser.get_method() == b"CONNECT":
+                self._refuse(405, "CONNECT is not served here.")
+        elif self.url.startswith(b"/v1/") and not self.parser.should_upgrade():
             self._open_agent()
         else:
             self._agent = None
@@ -179,8 +187,19 @@ class DataProtocol(HttpToolsProtocol):
         if self._agent is not None:
             self._agent.complete()
             self._agent = None
-        elif not self._refused:
+        elif not self._refused and not (self.parser.should_upgrade() and not self._should_upgrade()):
             super().on_message_complete()
+
+    def _decline_upgrade(self, rest: bytes) -> None:
+        """Answer in HTTP/1.1 whatever other protocol was offered (RFC 9110, 7.8).
+
+        The parser takes the request's body for the other protocol, so a fresh one reads it all without the offer."""
+        lines = [b"%b %b HTTP/1.1\r\n" % (self.parser.get_method(), self.url)]
+        lines += [b"%b: %b\r\n" % line for line in self.headers if line[0] != b"upgrade"]
+        if self._length is not None:
+            lines.append(b"content-length: %d\r\n" % self._length)
+        self.parser = httptools.HttpRequestParser(self)
+        self.data_received(b"".join([*lines, b"\r\n", rest]))
 
     def _open_agent(self) -> None:
         headers: Headers = self.headers
@@ -266,6 +285,7 @@ class DataProtocol(HttpToolsProtocol):
 
     def _begin(self, agent: Agent) -> None:
         self._unstarted = None
+        self._serving = agent
         task: asyncio.Task[None] = self.loop.create_task(self.handler(agent))
         agent.begin(task)
         self.tasks.add(task)
