@@ -80,7 +80,7 @@ def _lacks(found: Call, sent: Sent) -> Iterator[str]:
         yield f"stream {found.summary.stream}"
     if canonical(orjson.loads(found.request.data)) != canonical(orjson.loads(sent.request)):
         yield "another request"
-    as_compared = _said if sent.streamed else _whole
+    as_compared = said if sent.streamed else _whole
     if canonical(as_compared(orjson.loads(found.response.data))) != canonical(as_compared(answer)):
         yield "another response"
     usage = found.summary.usage
@@ -99,13 +99,21 @@ def _whole(body: Mapping[str, Any]) -> Any:
     return body
 
 
-def _said(body: Mapping[str, Any]) -> Any:
-    """What every choice says. A stream does not mention what there is not, such as a refusal or annotations."""
+def said(body: Mapping[str, Any]) -> Any:
+    """What an answer says: its output, or its choices less what only one way of answering mentions. A stream is silent
+    about what there is not, such as a refusal or annotations."""
+    if "output" in body:
+        return body["output"]
     return [
-        {key: value for key, value in choice["message"].items() if value not in (None, [])}
+        {key: value for key, value in _spoken(choice).items() if value not in (None, [])}
         | {"finish_reason": choice["finish_reason"]}
         for choice in body["choices"]
     ]
+
+
+def _spoken(choice: Mapping[str, Any]) -> Mapping[str, Any]:
+    message: Mapping[str, Any] = choice.get("message") or {"text": choice.get("text")}
+    return message
 
 
 def _tokens(body: Mapping[str, Any]) -> tuple[int, int]:

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.heard import check_heard, check_log
 from tests.e2e.house import House
-from tests.e2e.test_clients import ROOT, check_heard, check_log
 
 SOURCE = Path(__file__).parent / "node"
-INSTALLED = ROOT / ".cache" / "node-client"
+INSTALLED = Path(__file__).parents[2] / ".cache" / "node-client"
 
 pytestmark = pytest.mark.clients
 
