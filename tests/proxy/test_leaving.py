@@ -204,6 +204,21 @@ async def test_with_more_requests_waiting_in_the_pipeline(start_proxy: StartProx
         assert len(upstream.requests) == 1
 
 
+async def test_with_a_control_page_waiting_in_the_pipeline(start_proxy: StartProxy, leave: Leave) -> None:
+    async with scripted(silent) as upstream:
+        proxy = start_proxy(upstream.url)
+        async with connected(proxy.port) as client:
+            await client.send(
+                request("POST", "/v1/chat/completions", CHAT, JSON),
+                request("POST", "/stats", b"x", JSON),
+            )
+            await until(lambda: len(upstream.requests) == 1, "the upstream has the request")
+            leave(client)
+            await upstream.until_finished(1, "the upstream's connection is closed")
+        record = await asyncio.to_thread(proxy.record)
+        assert record.status == 499
+
+
 async def test_many_leave_and_no_connection_stays_open(start_proxy: StartProxy) -> None:
     async with scripted(silent) as upstream:
         proxy = start_proxy(upstream.url)
@@ -222,15 +237,16 @@ def test_the_simulator_sees_the_cancellation(
     proxy: RunningProxy, llm: RunningServer, llm_app: Recorder
 ) -> None:
     """The same with a real server behind: nothing goes on being generated."""
-    broken = llm_app.counts.broken_off
+    before = llm_app.counts.started
+    streamed = CHAT[:-1] + b',"stream":true}'
 
     async def leave_during_a_stall() -> None:
         async with connected(proxy.port) as client:
             lines = (JSON, "x-simulate: stall=body;seconds=60;after=10")
-            await client.send(request("POST", "/v1/chat/completions", STREAM, *lines))
+            await client.send(request("POST", "/v1/chat/completions", streamed, *lines))
             await client.head()
 
     asyncio.run(leave_during_a_stall())
-    wait_for(lambda: llm_app.counts.broken_off == broken + 1, "the simulator noticed")
-    wait_for(lambda: llm_app.counts.active == 0, "nothing is active")
+    assert llm_app.counts.started == before + 1
+    wait_for(lambda: llm_app.counts.active == 0, "the stall of a minute is over at once")
     assert proxy.record().status == 499
