@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 CLIENTS := .venv-clients
 SOURCES := cli config migrations proxy router serving simulator store wire conversion
 
-.PHONY: help install demo run test test-all chaos check lint format types imports bench-overhead bench-storage clean
+.PHONY: help install demo run test chaos check lint format types imports bench-overhead bench-storage clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -25,7 +25,12 @@ demo: $(STAMP) ## run an agent through the proxy against a simulated API, and pr
 run: $(STAMP) ## serve the real thing on 127.0.0.1:8400 (OPENAI_API_KEY, understudy.yaml)
 	$(BIN)/understudy serve
 
-test: $(STAMP) ## run the tests
+$(CLIENTS)/.installed: tests/e2e/clients/requirements.txt
+	@test -x $(CLIENTS)/bin/python || "$${PYTHON:-$$(tools/choose-python.sh)}" -m venv $(CLIENTS)
+	$(CLIENTS)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+test: $(STAMP) $(CLIENTS)/.installed ## run the tests (agent frameworks have an environment of their own)
 	$(BIN)/python -m pytest
 
 chaos: $(STAMP) ## the full chaos runs: 50 kills, five minutes without a database (about 15 minutes)
