@@ -37,6 +37,8 @@ log = logging.getLogger("understudy.forward")
 _DOT_SEGMENT: Final = re.compile(r"/(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
 _USAGE_ENDPOINTS: Final = ("chat.completions", "completions")
 _ANTHROPIC_KINDS: Final = {401: "authentication_error", 404: "not_found_error"}
+_LONGEST_MODEL: Final = 500
+"""Characters of a model's name that are kept: it stands in records, statistics and headers."""
 _NOT_ROUTABLE: Final = Decision("upstream", "no small model answers this endpoint")
 _TOO_LARGE: Final = Decision("upstream", "the body is larger than server.buffer_limit")
 _NOT_JSON: Final = Decision("upstream", "the body is not a JSON object")
@@ -325,7 +327,7 @@ def _parse(body: bytes) -> dict[str, Any]:
 
 def _model_of(parsed: Mapping[str, Any]) -> str:
     model = parsed.get("model")
-    return model if isinstance(model, str) else ""
+    return model[:_LONGEST_MODEL] if isinstance(model, str) else ""
 
 
 def _out_of_time(upstream: Upstream) -> Refusal:
