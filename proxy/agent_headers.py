@@ -12,18 +12,18 @@ class AgentHeaders:
 
     __slots__ = (
         "_forwarded",
-        "_lines",
         "content_type",
         "fields",
         "is_json",
         "is_textual",
+        "lines",
         "session",
         "store",
         "user_agent",
     )
 
     def __init__(self, lines: Headers) -> None:
-        self._lines = lines
+        self.lines = lines
         self._forwarded: dict[tuple[Upstream, bool | None], Headers] = {}
         self.fields = header_rules.readable(lines)
         """As text; of repeated names the first counts."""
@@ -35,13 +35,9 @@ class AgentHeaders:
         """Whether the agent lets its content be logged."""
         self.user_agent = self.fields.get("user-agent", "")[:200]
 
-    @property
-    def lines(self) -> Headers:
-        return self._lines
-
     def same(self, lines: Headers) -> bool:
         """Whether these are the very same lines."""
-        return self._lines == lines
+        return self.lines == lines
 
     def for_upstream(self, upstream: Upstream, *, identity: bool | None) -> Headers:
         """The lines that go upstream, signed. `identity` asks for an uncompressed answer; None leaves it to the agent,
@@ -49,7 +45,7 @@ class AgentHeaders:
         key = (upstream, identity)
         known = self._forwarded.get(key)
         if known is None:
-            lines = header_rules.for_upstream(self._lines)
+            lines = header_rules.for_upstream(self.lines)
             if identity is not None:
                 lines = header_rules.readable_encoding(lines, identity=identity)
             if len(self._forwarded) > 8:
@@ -59,4 +55,4 @@ class AgentHeaders:
 
     def for_engine(self, api_key: str | None) -> Headers:
         """The lines that go to a local engine: none of the agent's credentials."""
-        return header_rules.for_engine(self._lines, api_key)
+        return header_rules.for_engine(self.lines, api_key)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import time
 
+import msgspec
+
 from proxy.agent_headers import AgentHeaders
 from router.decision import Decision
 from store.record import CLIENT_LEFT, Attempt, Endpoint, Record, Route
@@ -24,16 +26,14 @@ def call_id_text(raw: bytes) -> str:
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
-class Capture:
+class Capture(msgspec.Struct):
     """A bounded copy of bytes that pass by."""
 
-    __slots__ = ("chunks", "limit", "room", "size")
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.room = limit
-        self.size = 0
-        self.chunks: list[bytes] = []
+    limit: int
+    room: int
+    """How much more is kept; at the start that is `limit`."""
+    size: int = 0
+    chunks: list[bytes] = []
 
     def add(self, chunk: bytes) -> None:
         length = len(chunk)
@@ -102,8 +102,8 @@ class Call:
         self.headers = headers
         self.config = config
         self.store_content = headers.store
-        self.request = Capture(limit)
-        self.response = Capture(limit)
+        self.request = Capture(limit, limit)
+        self.response = Capture(limit, limit)
         self.attempts: list[Attempt] = []
 
     @property

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Final
 
 from proxy.transport.base import Headers
@@ -90,6 +89,9 @@ def _coding(item: str) -> str:
 
 
 _OWN: Final = ("call-id", "route", "model", "task", "rule", "reason", "fallback", "overhead-ms", "config")
+_PLAIN_CONNECTIONS: Final = (b"keep-alive", b"close", b"Keep-Alive")
+"""Values of `Connection` that name no header."""
+
 RESPONSE_DROPS: Final = _HOP_BY_HOP | {b"content-length"} | {OWN_PREFIX + name.encode() for name in _OWN}
 """What stays of a response: hop-by-hop lines, its length, and what another proxy of our kind says of the call."""
 
@@ -99,9 +101,14 @@ def for_agent(headers: Headers, fields: Mapping[bytes, bytes]) -> bytes:
 
     `fields` are the same headers as a mapping."""
     drops = RESPONSE_DROPS
-    if b"connection" in fields:
+    if fields.get(b"connection", b"close") not in _PLAIN_CONNECTIONS or _repeats(headers, fields):
         drops |= named_by_connection(headers)
     return b"".join([b"%b: %b\r\n" % line for line in headers if line[0] not in drops])
+
+
+def _repeats(headers: Headers, fields: Mapping[bytes, bytes]) -> bool:
+    """Whether a name comes twice, so that the mapping may hide a `Connection` line."""
+    return len(fields) != len(headers)
 
 
 def first(headers: Headers, name: bytes) -> str:
@@ -128,7 +135,6 @@ def readable(headers: Headers) -> dict[str, str]:
 _UNSAFE: Final = re.compile(r"[^\x20-\x7e]")
 
 
-@lru_cache(maxsize=1024)
 def safe_value(text: str) -> bytes:
     """Text as a header value: ASCII, no control characters, at most 200 characters."""
     return _UNSAFE.sub("?", text[:200]).encode("ascii")

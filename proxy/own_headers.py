@@ -11,21 +11,24 @@ from proxy.call import Call
 def for_call(call: Call) -> bytes:
     """Our header lines, each with its line end. They say what is known when the answer's head leaves."""
     lines = (
-        b"x-understudy-call-id: %b\r\nx-understudy-route: %b\r\nx-understudy-overhead-ms: %.3f\r\n"
-        b"x-understudy-model: %b\r\nx-understudy-config: %b\r\n"
-        % (
-            call.id_text.encode(),
-            call.route.encode(),
-            call.overhead_ns() / 1e6,
-            header_rules.safe_value(call.served_model or call.requested_model),
-            call.config.encode(),
-        )
-    )
+        f"x-understudy-call-id: {call.id_text}\r\n"
+        f"x-understudy-overhead-ms: {call.overhead_ns() / 1e6:.3f}\r\n"
+    ).encode()
+    lines += _of_route(call.route, call.served_model or call.requested_model, call.config)
     if call.decision is not None:
         lines += _of_decision(call.decision.rule, call.decision.reason, call.decision.task)
     if call.fallback:
         lines += b"x-understudy-fallback: %b\r\n" % call.fallback.encode()
     return lines
+
+
+@lru_cache(maxsize=256)
+def _of_route(route: str, model: str, config: str) -> bytes:
+    return b"x-understudy-route: %b\r\nx-understudy-model: %b\r\nx-understudy-config: %b\r\n" % (
+        route.encode(),
+        header_rules.safe_value(model),
+        config.encode(),
+    )
 
 
 @lru_cache(maxsize=256)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from proxy import header_rules
 from proxy.transport.base import Headers, Timeouts
@@ -58,12 +59,10 @@ class Upstreams:
     """The configured upstreams by name, and which of them serves a model."""
 
     def __init__(self, upstreams: Mapping[str, Upstream], name_for: Callable[[str], str]) -> None:
-        self._upstreams = upstreams
-        self._name_for = name_for
-
-    def pick(self, model: str) -> Upstream:
-        """The upstream that serves the model; one that claims none of it will say so itself."""
-        return self._upstreams[self._name_for(model)]
+        self.pick: Callable[[str], Upstream] = lru_cache(maxsize=1024)(
+            lambda model: upstreams[name_for(model)]
+        )
+        """The upstream that serves a model; one that claims none of it will say so itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ CLIENT_LEFT: Final = 499
 """Status of a call whose client left before its answer was complete (the convention of nginx)."""
 
 
-class Attempt(msgspec.Struct, array_like=True, frozen=True):
+class Attempt(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One try at one target: a retry or a fallback leaves several in one record."""
 
     route: Route
@@ -32,7 +32,7 @@ class Attempt(msgspec.Struct, array_like=True, frozen=True):
     duration_us: int
 
 
-class Record(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
+class Record(msgspec.Struct, array_like=True, frozen=True, kw_only=True, gc=False):
     """One call, however it ended. Times are integers in microseconds; bodies are the bytes as they passed."""
 
     id: bytes

@@ -6,6 +6,7 @@ Each takes a parsed body of any shape; a wrong type reads as absent, and nothing
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final, Literal
 
 from wire.tolerant import mapping, mappings, sequence, text
@@ -31,6 +32,7 @@ _AUDIO: Final = ("input_audio", "audio")
 _FILES: Final = ("file", "input_file", "document")
 
 
+@lru_cache(maxsize=256)
 def endpoint_of(path: str) -> Endpoint:
     """The endpoint of a request path, query string allowed; `other` for everything an SLM cannot answer."""
     return _ENDPOINTS.get(path.partition("?")[0].rstrip("/"), "other")

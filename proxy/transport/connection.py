@@ -303,7 +303,8 @@ class Connection(asyncio.Protocol):
         if self._without_body:
             self._parser = HttpResponseParser(self)
         self._phase = "parked"
-        self.resume()
+        if self._paused:
+            self.resume()
         self._on_ready(self)
 
     def _violated(self, reason: str) -> None:

@@ -28,19 +28,10 @@ class Source(Protocol):
 class IncomingResponse:
     """`base.Response` of the lean transport."""
 
-    __slots__ = (
-        "_buffer",
-        "_done",
-        "_error",
-        "_idle",
-        "_loop",
-        "_source",
-        "_waiter",
-        "buffered",
-        "headers",
-        "reason",
-        "status",
-    )
+    buffered = 0
+    _done = False
+    _error: TransportError | None = None
+    _waiter: asyncio.Future[None] | None = None
 
     def __init__(
         self,
@@ -55,14 +46,10 @@ class IncomingResponse:
         self.status = status
         self.reason = reason
         self.headers = headers
-        self.buffered = 0
         self._buffer: list[bytes] = []
-        self._done = False
-        self._error: TransportError | None = None
         self._idle = idle
         self._loop = loop
         self._source = source
-        self._waiter: asyncio.Future[None] | None = None
 
     def feed(self, data: bytes) -> None:
         """A piece of body arrived; the reader is woken by `wake` once all of a packet is in."""
@@ -72,7 +59,8 @@ class IncomingResponse:
     def finish(self) -> None:
         """The body is complete."""
         self._done = True
-        self.wake()
+        if self._waiter is not None:
+            self.wake()
 
     def fail(self, error: TransportError) -> None:
         """Nothing more will come; what is buffered is still handed out first."""
