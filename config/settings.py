@@ -182,7 +182,8 @@ class Upstream(Section):
     base_url: BaseUrl
     """Where `/v1` of this API is, such as https://api.openai.com/v1."""
     api_key_env: EnvironmentName | None = None
-    """Variable holding the key that replaces the agent's in auth mode keys; unused in passthrough."""
+    """Variable holding the upstream's key: it replaces the agent's in auth mode keys, and fills in where an agent sends
+    none in passthrough."""
     models: tuple[str, ...] = ("*",)
     """Globs of the models this upstream serves; the first upstream that matches is asked."""
     stream_usage: Literal["auto", "off"] = "auto"
