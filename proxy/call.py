@@ -111,7 +111,7 @@ class Call:
         """The call's id as agents see it."""
         return call_id_text(self.id)
 
-    # Overhead is the call's whole duration less the time spent waiting for somebody else.
+    # Overhead is the call's duration less the time spent waiting for somebody else; a stream's flow counts as waiting.
 
     def waits(self) -> None:
         """From here on the call waits for the agent's or a model's bytes."""

@@ -123,7 +123,8 @@ class Relay:
         passed = 0
         call.waits()
         async for chunk in response.chunks():
-            call.resumes()
+            if call.first_byte < 0:
+                call.resumes()  # later chunks pass while the model writes on: only the first can be late by us
             data = self._filter.feed(chunk) if self._filter else chunk
             if data:
                 call.mark_first_byte()
