@@ -30,7 +30,7 @@ KEY = "sk-e2e"
 DEADLINE = 30.0
 _CONFIGURATION = """\
 version: 1
-server: {{port: 0}}
+server: {{port: 0, workers: {workers}, transport: {transport}}}
 upstreams:
   simulated: {{base_url: "{llm}"}}
 engines:
@@ -76,8 +76,11 @@ class House:
 
 
 @contextmanager
-def housed(folder: Path, store: str | None = None) -> Iterator[House]:
-    """Start everything; the log goes to SQLite in `folder` unless a store URL is given."""
+def housed(
+    folder: Path, store: str | None = None, *, workers: int = 1, transport: str = "lean"
+) -> Iterator[House]:
+    """Start everything; calls are logged to SQLite in `folder` unless a store URL is given. In the end nothing may have
+    gone wrong that the proxy itself calls an error."""
     llm = create_app(
         SupportDesk(noise=0.0), settings=Settings(clock="fixed", compress=True, obfuscate=True), keep=512
     )
@@ -96,11 +99,16 @@ def housed(folder: Path, store: str | None = None) -> Iterator[House]:
                 small_model=SMALL_MODEL,
                 store=store or f"sqlite:///{folder}/understudy.db",
                 folder=folder,
+                workers=workers,
+                transport=transport,
             )
         )
         proxy = stack.enter_context(started(["serve", "--config", str(configuration)], folder / "proxy.log"))
         archive = stack.enter_context(Archive.opened(configuration))
         yield House(llm_server.base_url, f"{proxy.url}/v1", llm, slm, archive, configuration)
+    said = (folder / "proxy.log").read_text()
+    assert " ERROR " not in said, said[-5000:]
+    assert "Traceback" not in said, said[-5000:]
 
 
 @dataclass(frozen=True)

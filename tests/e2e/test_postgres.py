@@ -1,4 +1,4 @@
-"""The same house with its log in PostgreSQL."""
+"""The same house otherwise furnished: calls logged to PostgreSQL, two workers, the transport on aiohttp."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def postgres() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def postgres_house(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with housed(tmp_path_factory.mktemp("postgres"), postgres) as running:
+    with housed(tmp_path_factory.mktemp("postgres"), postgres, workers=2, transport="aiohttp") as running:
         yield running
 
 
