@@ -95,8 +95,8 @@ class Forwarder:
         call.key = self._auth.caller(agent.headers.lines).key
         if _climbs(call.path):
             raise Refusal(404, "The path contains dot segments; send it without them.", code="invalid_path")
-        if call.endpoint == "other":
-            await (self._pass_whole if call.headers.is_json else self._pass_through)(call, agent, now)
+        if call.endpoint == "other" and not call.headers.is_json:
+            await self._pass_through(call, agent, now)
             return
         call.waits()
         body, complete = await agent.read_body(now.buffer_limit)
@@ -115,6 +115,8 @@ class Forwarder:
         await self._ask_upstream(call, agent, now, body, parsed)
 
     def _decide(self, call: Call, now: Snapshot, parsed: Mapping[str, Any], size: int) -> Decision:
+        if call.endpoint == "other":
+            return _NOT_ROUTABLE
         if not parsed:
             return _NOT_JSON
         try:
@@ -182,22 +184,6 @@ class Forwarder:
             injected = inject(body, parsed)
         headers = call.headers.for_upstream(upstream, identity=injected is not None)
         await self._exchange(call, agent, upstream, headers, body, injected=injected)
-
-    async def _pass_whole(self, call: Call, agent: Agent, now: Snapshot) -> None:
-        """Send on a JSON body of an endpoint that no understudy answers; its model chooses the upstream."""
-        call.waits()
-        body, complete = await agent.read_body(now.buffer_limit)
-        call.resumes()
-        if not complete:
-            await self._pass_through(call, agent, now, prefix=body)
-            return
-        agent.watch()
-        call.request.add(body)
-        call.requested_model = _model_of(_parse(body))
-        call.decision = _NOT_ROUTABLE
-        upstream = now.upstreams.pick(call.requested_model)
-        headers = call.headers.for_upstream(upstream, identity=False)
-        await self._exchange(call, agent, upstream, headers, body)
 
     async def _pass_through(self, call: Call, agent: Agent, now: Snapshot, prefix: bytes = b"") -> None:
         """Send on as it arrives what is not ours to read: uploads, other media types, bodies past the buffer limit."""
