@@ -59,4 +59,4 @@ bench-storage: $(STAMP) ## bytes on disk and shipping speed on recorded calls
 	$(BIN)/python -m benchmarks.storage
 
 clean: ## remove what the other targets made
-	rm -rf $(VENV) $(CLIENTS) .bench .demo .mypy_cache .ruff_cache build *.egg-info
+	rm -rf $(VENV) $(CLIENTS) .bench .demo .cache .mypy_cache .ruff_cache build *.egg-info
