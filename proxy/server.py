@@ -234,6 +234,8 @@ class DataProtocol(HttpToolsProtocol):
         if self._length is not None:
             self.headers.append((b"content-length", str(self._length).encode()))
         super().on_headers_complete()
+        if len(self.pipeline) < _PIPELINE:
+            self.flow.resume_reading()  # uvicorn reads no further here, and would not notice that the agent leaves
 
     # The agent's side
 
