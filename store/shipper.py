@@ -30,7 +30,7 @@ from store.keyring import KeyRing
 from store.lag import Backlog, ShipperStatus, backlog, measure, read_status, segments, write_status
 from store.quarantine import Quarantine
 from store.segment import SUFFIX, Entry, SegmentReader
-from store.sink import Position, Sink, SinkAway
+from store.sink import Position, Sink, SinkAway, SinkRefused
 
 __all__ = ["Backlog", "Shipper", "ShipperStatus", "backlog", "read_status"]
 
@@ -50,6 +50,15 @@ class _Item:
 
     path: Path
     entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class _Suspect:
+    """A record on which the sink broke, though it did not refuse it."""
+
+    place: Path
+    """Its copy in quarantine."""
+    error: Exception
 
 
 class Shipper:
@@ -260,7 +269,7 @@ class Shipper:
         for item in faults:
             self._quarantine.keep_segment(item.path)
         if batch:
-            self._deliver(batch)
+            self._judge(batch, self._deliver(batch))
         for item in faults:
             log.error("%s record in %s at offset %d", item.entry.fault, item.path, item.entry.start)
         for path in self._read_out:
@@ -269,8 +278,10 @@ class Shipper:
         self._report_if_due(moved=False)
         self._duties.run_due()
 
-    def _deliver(self, batch: Sequence[_Item]) -> None:
-        """Write a batch; one with a record that the sink refuses, or breaks on, is halved until it stands alone."""
+    def _deliver(self, batch: Sequence[_Item]) -> list[_Suspect]:
+        """Write a batch; one with a record that the sink refuses, or breaks on, is halved until it stands alone.
+
+        Returns the records on which the sink broke; they are in quarantine, in case what follows them is committed."""
         records = [item.entry.record for item in batch if item.entry.record is not None]
         positions = _positions(batch)
         try:
@@ -280,10 +291,11 @@ class Shipper:
         except Exception as error:  # noqa: BLE001  whatever a record breaks, the next one must pass
             if len(batch) > 1:
                 middle = len(batch) // 2
-                self._deliver(batch[:middle])
-                self._deliver(batch[middle:])
-                return
-            self._refuse(batch[0], error)
+                return self._deliver(batch[:middle]) + self._deliver(batch[middle:])
+            place = self._quarantine.keep_record(batch[0].path, batch[0].entry)
+            if not isinstance(error, SinkRefused):
+                return [_Suspect(place, error)]
+            self._refused(place, error)
             new = self._sink.write((), positions)
         self._offsets.update((position.segment, position.offset) for position in positions)
         self._note(
@@ -292,9 +304,24 @@ class Shipper:
             last_success_us=_now_us(),
             away=False,
         )
+        return []
 
-    def _refuse(self, item: _Item, error: Exception) -> None:
-        place = self._quarantine.keep_record(item.path, item.entry)
+    def _judge(self, batch: Sequence[_Item], suspects: Sequence[_Suspect]) -> None:
+        """A record that breaks the sink where others pass is set aside; where none passes the fault is ours, and all
+        of them wait in the journal."""
+        if not suspects:
+            return
+        if len(suspects) == sum(item.entry.record is not None for item in batch):
+            for suspect in suspects:
+                suspect.place.unlink(missing_ok=True)
+            raise suspects[0].error
+        for suspect in suspects:
+            self._refused(suspect.place, suspect.error)
+        positions = _positions(batch)
+        self._sink.write((), positions)
+        self._offsets.update((position.segment, position.offset) for position in positions)
+
+    def _refused(self, place: Path, error: Exception) -> None:
         log.error("the database refused a record, kept in %s: %s", place, describe(error))
         self._note(quarantined=self.status.quarantined + 1)
 

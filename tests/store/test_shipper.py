@@ -34,6 +34,7 @@ class MemorySink:
         self.offsets: dict[str, int] = {}
         self.batches: list[int] = []
         self.away = False
+        self.broken = False
         self.tries = 0
         self._refuses = set(refuses)
         self._breaks_on = breaks_on
@@ -43,7 +44,7 @@ class MemorySink:
         numbers = [int.from_bytes(record.id, "big") for record in records]
         if self._refuses & set(numbers):
             raise SinkRefused("a value it cannot hold")
-        if self._breaks_on in numbers:
+        if self.broken or self._breaks_on in numbers:
             raise RecursionError("content")
         new = [number for number in numbers if number not in self.numbers]
         self.numbers += new
@@ -293,6 +294,22 @@ def test_a_record_that_breaks_the_sink_does_not_stop_the_others(
     assert sink.numbers == [0, 1, 2, 4]
     assert "RecursionError" in caplog.text
     assert "content" not in caplog.text
+
+
+def test_a_sink_that_breaks_on_everything_leaves_all_in_the_journal(
+    tmp_path: Path, ring: KeyRing, make_record: MakeRecord
+) -> None:
+    fill(tmp_path, ring, [make_record(number) for number in range(5)])
+    sink = MemorySink()
+    with Shipper(tmp_path, ring, sink) as shipper:
+        sink.broken = True
+        with pytest.raises(RecursionError):
+            shipper.ship_once()
+        assert shipper.status.quarantined == 0
+        assert not list((tmp_path / "quarantine").iterdir())
+        sink.broken = False
+        assert shipper.ship_once() == 5
+    assert sink.numbers == [0, 1, 2, 3, 4]
 
 
 def test_database_away_then_back(
