@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 CLIENTS := .venv-clients
 SOURCES := cli config migrations proxy router serving simulator store wire conversion
 
-.PHONY: help install demo run test chaos check lint format types imports bench-overhead bench-storage clean
+.PHONY: help install demo run test chaos check lint format types imports bench-overhead bench-storage bench-gate bench-equality clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -57,6 +57,12 @@ bench-overhead: $(STAMP) ## speed and memory beside nginx, TensorZero, LiteLLM a
 
 bench-storage: $(STAMP) ## bytes on disk and shipping speed on recorded calls
 	$(BIN)/python -m benchmarks.storage
+
+bench-gate: $(STAMP) ## what the gate's statistics promise, simulated beside simple baselines (two minutes)
+	$(BIN)/python -m benchmarks.gate
+
+bench-equality: $(STAMP) ## recorded calls through the proxy and direct, compared byte by byte (one minute)
+	$(BIN)/python -m benchmarks.equality
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) $(CLIENTS) .bench .demo .cache .mypy_cache .ruff_cache build *.egg-info
