@@ -33,6 +33,7 @@ from store.sink import Position
 
 log = logging.getLogger("understudy.shipper")
 
+_STOP_SIGNALS: Final = frozenset({signal.SIGTERM, signal.SIGINT})
 _RETAIN_EVERY: Final = 3600.0
 _MIRROR_EVERY: Final = 1.0
 _RING_EVERY: Final = 60.0
@@ -119,7 +120,7 @@ class Turns:
         self._turn = threading.Event()
 
     def stop(self) -> None:
-        """End the last turn; safe in a signal handler."""
+        """End the last turn. Not for signal handlers: one that interrupts the shipper's own wait would wait for itself."""
         self._stopping = True
         self._turn.set()
 
@@ -146,6 +147,11 @@ def _watch(watcher: Watcher) -> None:
     asyncio.run(watcher.run())
 
 
+def _await_signal(turns: Turns) -> None:
+    signal.sigwait(_STOP_SIGNALS)
+    turns.stop()
+
+
 def _await_end(lifeline: int, turns: Turns) -> None:
     """The pipe says nothing until the parent is gone.
 
@@ -162,11 +168,11 @@ def main() -> None:
     arguments = process_arguments.parse("The Understudy shipper")
     logs.configure()
     os.nice(_YIELDS)
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)  # in every thread: one of them waits for them
     try:
         configuration = arguments.configuration(os.environ)
         turns = Turns(configuration, os.environ)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: turns.stop())
+        threading.Thread(target=_await_signal, args=(turns,), daemon=True).start()
         watcher = Watcher(configuration, os.environ, on_change=turns.change)
         threading.Thread(target=_watch, args=(watcher,), daemon=True).start()
         threading.Thread(target=_await_end, args=(arguments.lifeline, turns), daemon=True).start()

@@ -56,10 +56,17 @@ class SqliteSink:
         )
 
 
+def _await_signal(stop: threading.Event) -> None:
+    """As the real shipper does: a handler that interrupts the shipper's own wait would wait for itself."""
+    signal.sigwait({signal.SIGTERM})
+    stop.set()
+
+
 def main(directory: str, key_file: str, database: str) -> None:
     """Ship until SIGTERM."""
     stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    threading.Thread(target=_await_signal, args=(stop,), daemon=True).start()
     ring = KeyRing.load(Path(key_file), {})
     Shipper(Path(directory), ring, SqliteSink(Path(database)), batch_records=7, poll_seconds=0.005).run(stop)
 
