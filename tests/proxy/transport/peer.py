@@ -139,7 +139,7 @@ async def scripted(
         running.add(task)
         task.add_done_callback(done)
 
-    server = await asyncio.start_server(accept, host, 0, ssl=tls)
+    server = await asyncio.start_server(accept, host, 0, ssl=tls, backlog=2048)
     port = server.sockets[0].getsockname()[1]
     name = f"[{host}]" if ":" in host else host
     state.url = f"{'https' if tls else 'http'}://{name}:{port}"
