@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import orjson
 import typer
@@ -19,7 +19,6 @@ from cli.context import ConfigOption, JsonOption, Store, fail, open_store, plain
 from proxy.control.call_page import call_page, summary_page
 from store.calls import Calls, CallSummary, Filters
 from store.keyring import DIGEST, Sealer
-from store.prices import NANO
 from store.record import Route
 from store.retention import Forgotten, purge
 
@@ -27,6 +26,10 @@ app = typer.Typer(help="List, show and erase recorded calls.", no_args_is_help=T
 
 SinceOption = Annotated[datetime.datetime | None, typer.Option(help="Only calls from this moment on (UTC).")]
 UntilOption = Annotated[datetime.datetime | None, typer.Option(help="Only calls before this moment (UTC).")]
+
+
+_ROOMY: Final = 110
+"""Columns of a terminal from which on names are shown too; `calls show` and --json have them always."""
 
 
 @app.command("list")
@@ -65,7 +68,8 @@ def list_calls(
     if as_json:
         print(orjson.dumps([summary_page(call) for call in found], option=orjson.OPT_INDENT_2).decode())
     else:
-        Console().print(_table(found))
+        console = Console()
+        console.print(_table(found, console.width))
 
 
 @app.command()
@@ -117,26 +121,35 @@ def _said(gone: Forgotten) -> str:
     return f"erased {gone.calls} calls and {gone.contents} contents that nothing else used"
 
 
-def _table(calls: Sequence[CallSummary]) -> Table:
+def _table(calls: Sequence[CallSummary], width: int) -> Table:
+    """One line a call: names give way to a narrow terminal, the id never does."""
     table = Table(box=None, pad_edge=False)
-    for heading in ("id", "started", "status", "route", "model", "task", "rule", "ms", "tokens", "$"):
-        table.add_column(
-            heading, no_wrap=heading == "id", justify="right" if heading in ("ms", "tokens", "$") else "left"
-        )
+    for heading, wide in (("id", 36), ("started UTC", 11), ("", 3), ("route", 8)):
+        table.add_column(heading, no_wrap=True, min_width=wide)
+    labels = [name for name in ("model", "task", "rule") if _any(calls, name)] if width >= _ROOMY else []
+    for heading in labels:
+        table.add_column(heading, no_wrap=True, overflow="ellipsis", ratio=1)
+    for heading, wide in (("ms", 7), ("tokens", 7)) if width >= _ROOMY else (("ms", 7),):
+        table.add_column(heading, no_wrap=True, justify="right", min_width=wide)
     for call in calls:
         table.add_row(
             call.id,
-            f"{datetime.datetime.fromtimestamp(call.started / 1e6, datetime.UTC):%Y-%m-%d %H:%M:%S}",
+            f"{datetime.datetime.fromtimestamp(call.started / 1e6, datetime.UTC):%m-%d %H:%M}",
             str(call.status),
             call.route,
-            Text(call.served_model or call.model),
-            Text(call.task),
-            Text(call.rule),
+            *(Text(_label(call, heading)) for heading in labels),
             f"{call.duration / 1000:,.0f}",
-            f"{call.usage.total:,}",
-            "" if call.cost is None else f"{call.cost / NANO:.6f}",
+            *((f"{call.usage.total:,}",) if width >= _ROOMY else ()),
         )
     return table
+
+
+def _any(calls: Sequence[CallSummary], heading: str) -> bool:
+    return any(_label(call, heading) for call in calls)
+
+
+def _label(call: CallSummary, heading: str) -> str:
+    return {"model": call.served_model or call.model, "task": call.task, "rule": call.rule}[heading]
 
 
 def _microseconds(moment: datetime.datetime) -> int:
