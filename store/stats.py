@@ -106,7 +106,7 @@ class Stats:
         spans = cover(window, now)
         try:
             with self._engine.connect() as connection:
-                measured = read_measures(connection, spans)
+                measured = read_measures(connection, spans, _kind(by))
         except DBAPIError as error:
             raise translated(error, self._engine.url) from error
         groups = _groups(measured, by) if by is not None else ()
@@ -120,20 +120,30 @@ class Stats:
         )
 
 
-def read_measures(connection: Connection, spans: Sequence[Span]) -> list[tuple[Labels, Measures]]:
-    """The measures of every series in these spans."""
-    found: dict[int, Measures] = {}
+def read_measures(
+    connection: Connection, spans: Sequence[Span], kind: Callable[[Labels], Hashable] = lambda labels: labels
+) -> list[tuple[Labels, Measures]]:
+    """The measures of these spans, added up over the series of each kind; its labels are those of one of them."""
+    names = select(series.c.id, *(series.c[name] for name in SERIES_KEY))
+    labels = {row[0]: Labels(*row[1:]) for row in connection.execute(names)}
+    kinds: dict[Hashable, tuple[Labels, Measures]] = {}
+    sums: dict[int, Measures] = {}
     query = select(rollups.c.series, *MEASURE_COLUMNS).where(or_(False, *map(_within, spans)))
     for row in connection.execute(query):
-        measures = found.get(row[0])
+        measures = sums.get(row[0])
         if measures is None:
-            measures = found[row[0]] = Measures()
+            own = labels[row[0]]
+            measures = sums[row[0]] = kinds.setdefault(kind(own), (own, Measures()))[1]
         measures.merge_row(row, 1)
-    labels = {
-        row[0]: Labels(*row[1:])
-        for row in connection.execute(select(series.c.id, *(series.c[name] for name in SERIES_KEY)))
-    }
-    return [(labels[number], measures) for number, measures in found.items()]
+    return list(kinds.values())
+
+
+def _kind(by: GroupBy | None) -> Callable[[Labels], Hashable]:
+    """What the figures tell apart: series that agree in it are added up as they are read."""
+    if by is None:
+        return lambda labels: (labels.route_name, labels.routable, labels.replaced)
+    label = _LABEL[by]
+    return lambda labels: (labels.route_name, labels.routable, labels.replaced, label(labels))
 
 
 def _within(span: Span) -> ColumnElement[bool]:
