@@ -16,7 +16,6 @@ from typing import Any, Final, Protocol
 
 from proxy.agent_headers import AgentHeaders
 from proxy.errors import ClientLeft, Refusal
-from proxy.transport.base import Headers
 
 _HIGH_WATER: Final = 256 * 1024
 """Bytes of request body waiting to be read past which the connection is not read further."""
@@ -275,12 +274,6 @@ class Agent:
         """Break the connection off: the answer cannot be completed, and the agent must notice."""
         self._write(b"")
         self._wire.cut()
-
-    def answer(self, status: int, headers: Headers, body: bytes) -> None:
-        """A whole answer at once."""
-        head = b"".join([b"%b: %b\r\n" % line for line in headers])
-        self.start(status, head, length=len(body))
-        self.finish(body)
 
     def _write(self, data: bytes) -> None:
         if self._head:

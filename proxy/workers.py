@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -67,6 +66,3 @@ class WorkerBoard:
     def withdraw(self, pid: int) -> None:
         """Remove a worker's file at its orderly end."""
         (self._directory / f"{pid}.json").unlink(missing_ok=True)
-
-
-StatusSource = Callable[[], WorkerStatus]

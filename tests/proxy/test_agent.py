@@ -141,7 +141,8 @@ async def test_a_watched_call_is_cancelled_when_its_agent_leaves(wire: Rememberi
 
 def test_leaving_after_the_answer_is_no_leaving(wire: Remembering) -> None:
     agent = agent_on(wire, has_body=False)
-    agent.answer(200, [], b"x")
+    agent.start(200, b"", length=1)
+    agent.finish(b"x")
     agent.lost()
     assert (agent.left, agent.disconnected, wire.completions) == (False, True, 1)
 
@@ -175,7 +176,8 @@ def test_framing(
 
 def test_an_unread_body_closes_the_connection(wire: Remembering) -> None:
     agent = agent_on(wire)
-    agent.answer(413, [], b"")
+    agent.start(413, b"", length=0)
+    agent.finish()
     assert b"connection: close\r\n" in wire.written
     assert agent.unread
 
