@@ -7,7 +7,7 @@ The buckets of DDSketch (Masson, Rim, Lee, VLDB 2019): bucket i holds values in 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -50,6 +50,16 @@ def quantiles(histogram: Mapping[int, int], wanted: Iterable[float]) -> list[flo
     order = sorted(histogram.items())
     total = sum(count for _, count in order)
     return [_at(order, rank * (total - 1)) if total else None for rank in wanted]
+
+
+def percentiles(histogram: Mapping[int, int], wanted: Sequence[int] = (50, 95, 99)) -> dict[str, float]:
+    """Milliseconds by name, such as `p95`; empty when nothing was counted."""
+    values = quantiles(histogram, [percent / 100 for percent in wanted])
+    return {
+        f"p{percent}": round(value / 1000, 3)
+        for percent, value in zip(wanted, values, strict=True)
+        if value is not None
+    }
 
 
 def pack(histogram: Mapping[int, int]) -> bytes:

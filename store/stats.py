@@ -176,16 +176,16 @@ def _figures(measured: Sequence[tuple[Labels, Measures]]) -> dict[str, Any]:
         "calls": total["calls"],
         "routable": routable["calls"],
         "replaced": replaced["calls"],
-        "replacement_rate": Rates(
-            calls=_ratio(replaced["calls"], routable["calls"]),
-            tokens=_ratio(_tokens(replaced), _tokens(routable)),
-            dollars=_ratio(replaced["list_cost"], routable["list_cost"]),
-        ),
+        "replacement_rate": rates(replaced, routable),
         "fallbacks": dict(sorted(total.fallbacks.items())),
         "errors": total["errors"],
-        "latency_ms": {route: _percentiles(sums.latency) for route, sums in sorted(by_route.items())},
-        "first_byte_ms": {route: _percentiles(sums.first_byte) for route, sums in sorted(by_route.items())},
-        "overhead_ms": _percentiles(total.overhead, (50, 99)),
+        "latency_ms": {
+            route: histogram.percentiles(sums.latency) for route, sums in sorted(by_route.items())
+        },
+        "first_byte_ms": {
+            route: histogram.percentiles(sums.first_byte) for route, sums in sorted(by_route.items())
+        },
+        "overhead_ms": histogram.percentiles(total.overhead, (50, 99)),
         "tokens": Tokens(
             total["input"], total["cached_input"], total["cache_write"], total["output"], total["reasoning"]
         ),
@@ -195,18 +195,18 @@ def _figures(measured: Sequence[tuple[Labels, Measures]]) -> dict[str, Any]:
     }
 
 
+def rates(replaced: Counts, routable: Counts) -> Rates:
+    """The replacement rate in its three measures."""
+    return Rates(
+        calls=_ratio(replaced["calls"], routable["calls"]),
+        tokens=_ratio(_tokens(replaced), _tokens(routable)),
+        dollars=_ratio(replaced["list_cost"], routable["list_cost"]),
+    )
+
+
 def _tokens(measures: Counts) -> int:
     return sum(measures[name] for name in ("input", "cached_input", "cache_write", "output"))
 
 
 def _ratio(part: int, whole: int) -> float | None:
     return part / whole if whole else None
-
-
-def _percentiles(counted: histogram.Histogram, wanted: Sequence[int] = (50, 95, 99)) -> dict[str, float]:
-    values = histogram.quantiles(counted, [percent / 100 for percent in wanted])
-    return {
-        f"p{percent}": round(value / 1000, 3)
-        for percent, value in zip(wanted, values, strict=True)
-        if value is not None
-    }
