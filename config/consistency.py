@@ -97,7 +97,8 @@ def _names(values: Mapping[str, Any]) -> Iterator[Finding]:
 def _engines(values: Mapping[str, Any]) -> Iterator[Finding]:
     engines = list(mapping(values.get("engines")))
     for name, engine in mapping(values.get("engines")).items():
-        if mapping(engine).get("kind") == "vllm" and mapping(engine).get("base_url") is None:
+        located = mapping(engine).get("base_url") is not None or sequence(mapping(engine).get("base_urls"))
+        if mapping(engine).get("kind") == "vllm" and not located:
             remedy = "add base_url: http://127.0.0.1:8000/v1"
             yield Finding(
                 ("engines", name), "base_url is missing for an engine of kind vllm", remedy, "absence"

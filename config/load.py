@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -39,6 +39,15 @@ class Configuration:
     engine_keys: Mapping[str, str] = field(repr=False)
     models: tuple[tuple[Pattern, str], ...] = field(repr=False)
     """Globs of models with the upstream of each, in order."""
+
+    @property
+    def artifacts(self) -> Path:
+        """The folder of trained artifacts."""
+        return self.settings.learning.artifacts or self.settings.state_dir / "artifacts"
+
+    def with_learned(self, learned: Learned | None) -> Configuration:
+        """The same configuration over another learned router."""
+        return replace(self, router=rule_router(self.settings, learned))
 
     def upstream_for(self, model: str) -> str:
         """Name of the upstream that serves a model: the first whose glob matches, else the first of the file."""
@@ -105,7 +114,11 @@ def version(settings: Settings) -> str:
 
 def _located(settings: Settings, folder: Path) -> Settings:
     store = settings.store.model_copy(update={"url": _located_url(settings.store.url, folder)})
-    return settings.model_copy(update={"store": store, "state_dir": folder / settings.state_dir.expanduser()})
+    located = {"store": store, "state_dir": folder / settings.state_dir.expanduser()}
+    if settings.learning.artifacts is not None:
+        artifacts = folder / settings.learning.artifacts.expanduser()
+        located["learning"] = settings.learning.model_copy(update={"artifacts": artifacts})
+    return settings.model_copy(update=located)
 
 
 def _located_url(url: str, folder: Path) -> str:

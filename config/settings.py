@@ -203,10 +203,18 @@ class Engine(Section):
     """`vllm`: generative models. `heads`: the embedded server of classification heads."""
     base_url: BaseUrl | None = None
     """Where its `/v1` is; only a heads engine may leave it out."""
+    base_urls: tuple[BaseUrl, ...] = ()
+    """Where further servers of the same models are; each call goes to the one with the fewest requests in flight."""
     api_key_env: EnvironmentName | None = None
     """Variable holding the engine's key."""
     timeouts: EngineTimeouts = EngineTimeouts()
     """Limits on one attempt."""
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """Every URL, each once; empty for the embedded server of heads."""
+        first = () if self.base_url is None else (self.base_url,)
+        return tuple(dict.fromkeys((*first, *self.base_urls)))
 
 
 class SlmPrice(Section):
@@ -255,6 +263,25 @@ class Store(Section):
     """Age at which calls are deleted; null keeps them."""
     content: bool = True
     """Whether requests and responses are stored, or only what was counted."""
+
+
+class Learning(Section):
+    """Finding the tasks of an agent, and training and proving understudies for them."""
+
+    enabled: bool = True
+    """Whether tasks are recognised and their understudies answer where the gate lets them."""
+    artifacts: Folder | None = None
+    """Folder of data sets, routers and trained models; null takes `artifacts` in the state folder."""
+    min_examples: int = Field(default=100, ge=1)
+    """Good calls a task must have before anything is trained for it."""
+    every: Timeout | None = None
+    """How often `understudy convert --watch` looks whether there is something to train; null trains when it is told."""
+    names_by: str | None = None
+    """Model that the upstream is asked for names of tasks; null makes names of tools, schemas and frequent terms."""
+    shadow_requests: int = Field(default=20_000, ge=0)
+    """Requests a day that compare understudies with the LLM, after the agent has its answer."""
+    shadow_dollars: Price = 5.0
+    """Dollars a day that those requests may cost at the upstream."""
 
 
 class Defaults(Section):
@@ -320,6 +347,8 @@ class Settings(Section):
     """The database."""
     state_dir: Folder = Path(".understudy")
     """Folder of the journal and the key file."""
+    learning: Learning = Learning()
+    """Finding tasks, and training and proving understudies."""
     prices: dict[str, ModelPrice] = Field(default_factory=dict)
     """What upstream models cost."""
     defaults: Defaults = Defaults()

@@ -129,11 +129,15 @@ def _kept(fresh: Settings, running: Settings) -> tuple[Settings, tuple[str, ...]
         "auth.mode": fresh.auth.mode != running.auth.mode,
         "store.url": fresh.store.url != running.store.url,
         "state_dir": fresh.state_dir != running.state_dir,
+        "learning.enabled": fresh.learning.enabled != running.learning.enabled,
+        "learning.artifacts": fresh.learning.artifacts != running.learning.artifacts,
     }
+    processes = {"enabled": running.learning.enabled, "artifacts": running.learning.artifacts}
     kept = {
         "server": running.server,
         "auth": fresh.auth.model_copy(update={"mode": running.auth.mode}),
         "store": fresh.store.model_copy(update={"url": running.store.url}),
         "state_dir": running.state_dir,
+        "learning": fresh.learning.model_copy(update=processes),
     }
     return fresh.model_copy(update=kept), (*server, *(name for name, differs in others.items() if differs))
