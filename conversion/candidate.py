@@ -64,6 +64,11 @@ class Candidate(Protocol):
         on from there. Raises TrainingError with what is wrong and the remedy."""
         ...
 
+    def load(self, folder: Path) -> Trained:
+        """What was trained earlier, from its files, such as those of a deployed artifact. Raises TrainingError when
+        they are not of this candidate or cannot be read."""
+        ...
+
 
 class TrainingError(Exception):
     """Training could not be done; the message names the cause and the remedy."""
