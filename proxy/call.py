@@ -60,6 +60,7 @@ class Call:
 
     What most calls never change stands on the class, so that beginning a call costs little."""
 
+    confidence: float | None = None
     decision: Decision | None = None
     fallback = ""
     first_byte = -1
@@ -188,7 +189,7 @@ class Call:
             task=decision.task if decision else "",
             rule=decision.rule if decision else "",
             reason=decision.reason if decision else "",
-            confidence=decision.confidence if decision else None,
+            confidence=self.confidence,
             fallback=self.fallback,
             key=self.key,
             session=self.headers.session,

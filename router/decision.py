@@ -38,7 +38,8 @@ class Decision:
     understudy: str = ""
     """Name of the understudy when route is `slm`."""
     task: str = ""
-    confidence: float | None = None
+    threshold: float = 0.0
+    """Confidence below which the understudy hands the call to the LLM; 0 takes every answer."""
     timeout: float | None = None
     """Seconds the understudy may take before the upstream is asked instead; None takes the engine's."""
     fallback: bool = True

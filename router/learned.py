@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from router.decision import Query
+from router.gate.states import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,12 @@ class Proposal:
     """Lower bound of its agreement with the LLM, as certified."""
     confidence: float = 0.0
     """Confidence with which that bound was shown."""
+    state: State = "live"
+    """How far the gate lets it go."""
+    share: float = 1.0
+    """Of sessions that it may answer, by the gate; a session's place is `router.share.position` with its name."""
+    threshold: float = 0.0
+    """It answers when its confidence is at least this."""
 
 
 class Learned(Protocol):

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
+from typing import Final
 
 from router.decision import Decision, Query
+from router.gate.states import State
 from router.learned import Learned
 from router.limits import call_limit, slm_limit
 from router.read import Reading
@@ -15,6 +17,13 @@ from router.rule import AUTO, UPSTREAM, Rule, Slm
 from router.share import position
 
 ROUTE_HEADER = "x-understudy-route"
+
+_UNCERTIFIED: Final = "no understudy is certified for this call"
+_NOT_ANSWERING: Final[Mapping[State, str]] = {
+    "shadow": "its understudy is still compared with the upstream",
+    "demoted": "its understudy was demoted",
+}
+"""Why an understudy without a share answers nothing."""
 
 _OPTED_OUT = Decision(route="upstream", reason="the agent asked for the upstream")
 
@@ -110,13 +119,20 @@ class RuleRouter:
     def _automatic(self, rule: Rule, reading: Reading) -> Decision:
         proposal = reading.proposal
         if proposal is None or not proposal.understudy:
-            return _upstream("no understudy is certified for this call", rule, reading)
+            return _upstream(_UNCERTIFIED, rule, reading)
         if limit := call_limit(reading):
             return _upstream(limit, rule, reading)
+        if proposal.share <= 0:
+            return _upstream(_NOT_ANSWERING.get(proposal.state, _UNCERTIFIED), rule, reading)
         if proposal.agreement < rule.min_agreement or proposal.confidence < rule.confidence:
             return _upstream("its understudy is certified for less than the rule asks", rule, reading)
+        if proposal.share < 1 and position(reading, proposal.understudy) >= proposal.share:
+            return _upstream("its session is outside the canary's share", rule, reading)
         slm = self.slms.get(proposal.understudy) or Slm(proposal.understudy)
-        return _replace(rule, reading, slm, "its understudy is certified", proposal.confidence)
+        reason = (
+            "its understudy is certified" if proposal.share >= 1 else "its session is in the canary's share"
+        )
+        return _replace(rule, reading, slm, reason, proposal.threshold)
 
 
 def _opted_out(query: Query) -> bool:
@@ -134,9 +150,7 @@ def _stays(reason: str, rule: str, task: str) -> Decision:
     return Decision(route="upstream", reason=reason, rule=rule, task=task)
 
 
-def _replace(
-    rule: Rule, reading: Reading, slm: Slm, reason: str, confidence: float | None = None
-) -> Decision:
+def _replace(rule: Rule, reading: Reading, slm: Slm, reason: str, threshold: float = 0.0) -> Decision:
     if limit := slm_limit(reading, slm):
         return _upstream(limit, rule, reading)
     if rule.share < 1 and position(reading, rule.name) >= rule.share:
@@ -147,7 +161,7 @@ def _replace(
         rule=rule.name,
         understudy=slm.name,
         task=reading.task,
-        confidence=confidence,
+        threshold=threshold,
         timeout=slm.timeout if rule.timeout is None else rule.timeout,
         fallback=rule.fallback,
         audit=rule.audit,

@@ -63,6 +63,7 @@ class Record(msgspec.Struct, array_like=True, frozen=True, kw_only=True, gc=Fals
     rule: str
     reason: str
     confidence: float | None
+    """What the understudy that was asked said of its answer; None when none was, or it said nothing."""
     fallback: str
     """Why an understudy was tried and did not answer; empty when none was tried or it answered."""
     key: str
