@@ -6,6 +6,7 @@ StoreError
 │   ├── KeyMissing      the key that sealed them is not in the ring
 │   ├── Tampered        they are not what was sealed
 │   └── UnknownVersion  a newer version of this program wrote them
+├── ArtifactError   an artifact is missing, incomplete, changed, or cannot be written
 ├── JournalError    the journal directory cannot be used
 ├── ShipperBusy     another shipper works on the same journal
 ├── DatabaseError   the database, or its URL, cannot be used as it is
@@ -40,6 +41,10 @@ class Tampered(SealError):
 
 class UnknownVersion(SealError):
     """A newer version of this program wrote these bytes."""
+
+
+class ArtifactError(StoreError):
+    """An artifact is missing, incomplete, was changed, or cannot be written."""
 
 
 class JournalError(StoreError):

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
-import os
 import secrets
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from store.database import translated, writing
 from store.errors import StoreError
 from store.schema import proxy_keys
+from store.whole_file import replace_file
 
 Role = Literal["agent", "viewer", "curator", "admin"]
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
@@ -121,12 +119,9 @@ class ProxyKeys:
             raise translated(error, self._engine.url) from error
         data = msgspec.json.encode(Mirror(keys))
         try:
-            if path.exists() and path.read_bytes() == data:
-                return False
-            _replace(path, data)
+            return replace_file(path, data)
         except OSError as error:
             raise StoreError(f"cannot write the key mirror {str(path)!r}: {error.strerror}") from error
-        return True
 
 
 def hash_secret(secret: str) -> str:
@@ -144,18 +139,3 @@ def read_mirror(path: Path) -> Mirror:
         raise StoreError(
             f"the key mirror {str(path)!r} is damaged: {error}; the shipper writes it anew"
         ) from error
-
-
-def _replace(path: Path, data: bytes) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)  # mode 0600
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
-        raise
