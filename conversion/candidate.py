@@ -24,6 +24,8 @@ class Attempted:
     """None when it could not answer."""
     confidence: float = 1.0
     """From 0 to 1; what the threshold of selective answering is compared with."""
+    tokens: int = 0
+    """Tokens that it read and wrote for this; 0 when it does not say, and the LLM's are counted then."""
 
 
 class Trained(Protocol):
