@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from store import call_id as call_ids
 from store import parts_list
-from store.contents import Codec, Seals, load
+from store.contents import Codec, Seals, chunks, load
 from store.conversation import Chain
 from store.database import translated
 from store.detail import Circumstances, Detail, decode_circumstances, decode_detail
@@ -128,6 +128,19 @@ class Calls:
         except DBAPIError as error:
             raise translated(error, self._engine.url) from error
 
+    def summaries(self, ids: Sequence[bytes]) -> Sequence[CallSummary]:
+        """Calls by their numbers, the oldest first; those that are not stored are left out."""
+        query = select(*_COLUMNS, *_LABELS).join(series, series.c.id == calls.c.series)
+        found: list[CallSummary] = []
+        try:
+            with self._engine.connect() as connection:
+                for chunk in chunks(ids):
+                    rows = connection.execute(query.where(calls.c.id.in_(chunk)))
+                    found += [_summary(row._asdict()) for row in rows]
+        except DBAPIError as error:
+            raise translated(error, self._engine.url) from error
+        return sorted(found, key=lambda call: call.id)
+
     def session(self, session: str, limit: int = 1000) -> Sequence[CallSummary]:
         """The calls of a session, oldest first."""
         return list(reversed(self.list(Filters(session=session, limit=limit))))
@@ -153,6 +166,33 @@ class Calls:
             raise translated(error, self._engine.url) from error
         detail = decode_detail(self._sealer.open(bytes(row.detail), number))
         return _call(row._asdict(), parts, contents, detail)
+
+    def read(self, filters: Filters) -> Sequence[Call]:
+        """A page of calls with everything that was said in them, newest first; contents they share are read once."""
+        query = _filtered(
+            select(*_COLUMNS, calls.c.parts, calls.c.detail, *_LABELS).join(
+                series, series.c.id == calls.c.series
+            ),
+            filters,
+        )
+        if filters.session is not None:
+            query = query.where(calls.c.session.in_(self.session_numbers(filters.session)))
+        try:
+            with self._engine.connect() as connection:
+                rows = connection.execute(query.order_by(calls.c.id.desc()).limit(filters.limit)).all()
+                lists = [parts_list.unpack(bytes(row.parts)) for row in rows]
+                contents = load(connection, self._codec, {number for parts in lists for number in parts.ids})
+        except DBAPIError as error:
+            raise translated(error, self._engine.url) from error
+        return [
+            _call(
+                row._asdict(),
+                parts,
+                contents,
+                decode_detail(self._sealer.open(bytes(row.detail), bytes(row.id))),
+            )
+            for row, parts in zip(rows, lists, strict=True)
+        ]
 
     def session_numbers(self, session: str) -> Sequence[int]:
         """What a session may be stored as: the number that is shown as these hex digits, or the agent's name for it."""
