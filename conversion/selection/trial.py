@@ -21,6 +21,8 @@ class Counts(msgspec.Struct, frozen=True):
     """Read and written for all held-out calls."""
     seconds: float = 0.0
     """What answering them took."""
+    curve: tuple[tuple[float, int, int], ...] = ()
+    """Threshold, answered and agreed, of every threshold that could have been chosen: for the report, not for choosing."""
     failure: str = ""
     """Why it was not tried, or could not be trained; empty when it was."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,9 +16,10 @@ from conversion.candidate import Attempted, Candidate, Progress, Trained, Traini
 from conversion.example import Example
 from conversion.selection.trial import Counts, Trial
 from conversion.task import TaskData
+from conversion.threshold import choose
 from router.gate.scorers.by_kind import scorer_for
 from router.gate.scorers.free_text import Similarity
-from router.gate.selective import select
+from router.gate.selective import GRID
 
 RESULT: Final = "trial.json"
 """In a candidate's folder: its counts, and which held-out calls they are of."""
@@ -91,7 +92,8 @@ def hold(
     for contender in contenders:
         candidate = contender.candidate
         place = folder / re.sub(r"[^A-Za-z0-9._-]+", "-", candidate.name)
-        counts = _counts(candidate, data, place, target, confidence, likeness, announce(candidate.name))
+        alpha = (1 - confidence) / len(contenders)
+        counts = _counts(candidate, data, place, target, alpha, likeness, announce(candidate.name))
         trials.append(
             Trial.of(
                 counts,
@@ -124,7 +126,7 @@ def _counts(
     data: TaskData,
     folder: Path,
     target: float,
-    confidence: float,
+    alpha: float,
     likeness: Similarity | None,
     progress: Progress,
 ) -> Counts:
@@ -137,7 +139,7 @@ def _counts(
         trained = candidate.train(data, folder, progress)
     except TrainingError as error:
         return Counts(candidate.name, failure=str(error))
-    threshold = _threshold(trained, data, target, confidence, likeness)
+    threshold = _threshold(trained, data, target, alpha, likeness)
     counts = _held_out(candidate.name, trained, data, threshold, likeness)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / RESULT).write_bytes(msgspec.json.encode(_Kept(calls, counts)))
@@ -145,18 +147,12 @@ def _counts(
 
 
 def _threshold(
-    trained: Trained, data: TaskData, target: float, confidence: float, likeness: Similarity | None
+    trained: Trained, data: TaskData, target: float, alpha: float, likeness: Similarity | None
 ) -> float:
-    """The confidence to answer from, chosen on the calibration calls; 0 where none keeps the promise."""
-    if not data.calibration:
-        return 0.0
-    attempts = trained.answer(data.calibration)
-    pairs = [
-        (attempt.confidence, _agrees(example, attempt, data, likeness))
-        for example, attempt in zip(data.calibration, attempts, strict=True)
-        if attempt.answer is not None
-    ]
-    return (select(pairs, target, confidence).threshold or 0.0) if pairs else 0.0
+    """The confidence to answer from, chosen on the calibration calls; 0 where there are none, or none promises much."""
+    attempts = trained.answer(data.calibration) if data.calibration else ()
+    pairs = _scored(data.calibration, attempts, data, likeness)
+    return choose(pairs, len(data.held_out), target, alpha) or 0.0
 
 
 def _held_out(
@@ -165,21 +161,39 @@ def _held_out(
     began = time.monotonic()
     attempts = trained.answer(data.held_out)
     seconds = time.monotonic() - began
-    pairs = list(zip(data.held_out, attempts, strict=True))
-    answered = [
-        (example, attempt)
-        for example, attempt in pairs
-        if attempt.answer is not None and attempt.confidence >= threshold
-    ]
+    scored = _scored(data.held_out, attempts, data, likeness)
+    answered = [agreed for sure, agreed in scored if sure >= threshold]
     return Counts(
         candidate=name,
-        held_out=len(pairs),
+        held_out=len(attempts),
         answered=len(answered),
-        agreed=sum(_agrees(example, attempt, data, likeness) for example, attempt in answered),
+        agreed=sum(answered),
         threshold=threshold,
-        tokens=sum(attempt.tokens or each.input_tokens + each.output_tokens for each, attempt in pairs),
+        tokens=sum(
+            attempt.tokens or each.input_tokens + each.output_tokens
+            for each, attempt in zip(data.held_out, attempts, strict=True)
+        ),
         seconds=seconds,
+        curve=tuple(_curve(scored)),
     )
+
+
+def _scored(
+    examples: Sequence[Example], attempts: Sequence[Attempted], data: TaskData, likeness: Similarity | None
+) -> list[tuple[float, bool]]:
+    """Confidence and agreement; what it could not answer has a confidence that no threshold lets through."""
+    return [
+        (-1.0, False)
+        if attempt.answer is None
+        else (attempt.confidence, _agrees(example, attempt, data, likeness))
+        for example, attempt in zip(examples, attempts, strict=True)
+    ]
+
+
+def _curve(scored: Sequence[tuple[float, bool]]) -> Iterator[tuple[float, int, int]]:
+    for threshold in GRID:
+        answered = [agreed for sure, agreed in scored if sure >= threshold]
+        yield threshold, len(answered), sum(answered)
 
 
 def _agrees(example: Example, attempt: Attempted, data: TaskData, likeness: Similarity | None) -> bool:

@@ -1,0 +1,36 @@
+"""The seam for recognisers: where in a text something stands that concerns a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+Kind = Literal["secret", "email", "iban", "card", "ip", "phone", "person", "place", "identifier", "number"]
+"""What a value is; decides what its surrogate looks like."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A value in a text."""
+
+    start: int
+    end: int
+    kind: Kind
+    keep: int = 0
+    """Characters at its beginning that say what it is and nothing more, such as `sk-` of an API key."""
+
+
+class Recogniser(Protocol):
+    """Finds values; the same text gives the same findings."""
+
+    def find(self, text: str) -> Iterable[Found]: ...
+
+
+def apart(findings: Iterable[Found]) -> list[Found]:
+    """Findings without overlaps, in order of place; of two that overlap, the one that was given first stays."""
+    taken: list[Found] = []
+    for found in findings:
+        if all(found.end <= other.start or found.start >= other.end for other in taken):
+            taken.append(found)
+    return sorted(taken, key=lambda found: found.start)

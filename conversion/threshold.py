@@ -1,0 +1,73 @@
+"""The confidence from which a candidate answers, chosen on calibration calls; held-out calls then say whether it may."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+from router.gate.clopper_pearson import lower_bound
+from router.gate.selective import GRID
+
+_PRIOR: Final = 0.5
+"""Jeffreys' prior for a share."""
+
+
+def choose(
+    pairs: Sequence[tuple[float, bool]],
+    held_out: int,
+    target: float,
+    alpha: float,
+    grid: Sequence[float] = GRID,
+) -> float | None:
+    """The threshold that promises the most certified coverage; None when none promises any.
+
+    `pairs` are (confidence, agreed) of calibration calls, `held_out` how many calls the gate will look at, `alpha` the
+    level at which it will. For each threshold of the grid: coverage on the calibration calls, times the probability
+    that the exact test passes on as many held-out calls as would be answered, given what the calibration calls say of
+    the agreement (a beta-binomial, by Bayes). The choice needs no guarantee of its own: it is made before the held-out
+    calls are looked at, and they are looked at once."""
+    best, promise = None, 0.0
+    for threshold in sorted(set(grid)):
+        answered = [agreed for confidence, agreed in pairs if confidence >= threshold]
+        if not answered:
+            break
+        coverage = len(answered) / len(pairs)
+        expected = coverage * _passes(sum(answered), len(answered), round(coverage * held_out), target, alpha)
+        if expected > promise + 1e-12:
+            best, promise = threshold, expected
+    return best
+
+
+def needed(answered: int, target: float, alpha: float) -> int | None:
+    """How many of the answered calls must agree to be certified; None when even all are too few."""
+    if answered == 0 or lower_bound(answered, answered, alpha) < target:
+        return None
+    low, high = 0, answered
+    while low < high:
+        middle = (low + high) // 2
+        if lower_bound(middle, answered, alpha) >= target:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+def _passes(agreed: int, calibration: int, answered: int, target: float, alpha: float) -> float:
+    """The probability that at least as many as needed agree among `answered` new calls."""
+    least = needed(answered, target, alpha)
+    if least is None:
+        return 0.0
+    a, b = agreed + _PRIOR, calibration - agreed + _PRIOR
+    return math.fsum(
+        math.exp(_log_beta_binomial(count, answered, a, b)) for count in range(least, answered + 1)
+    )
+
+
+def _log_beta_binomial(count: int, trials: int, a: float, b: float) -> float:
+    ways = math.lgamma(trials + 1) - math.lgamma(count + 1) - math.lgamma(trials - count + 1)
+    return ways + _log_beta(count + a, trials - count + b) - _log_beta(a, b)
+
+
+def _log_beta(a: float, b: float) -> float:
+    return math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
