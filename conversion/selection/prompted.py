@@ -9,7 +9,7 @@ from typing import Final
 
 import orjson
 
-from conversion.candidate import Attempted, EngineKind, Progress
+from conversion.candidate import Attempted, EngineKind, Progress, TrainingError
 from conversion.example import Example
 from conversion.selection.served import ServedModel
 from conversion.selection.shots import choose, shown, usable
@@ -62,6 +62,16 @@ class ZeroShot:
         """Nothing is trained; raises TrainingError where the engine does not serve the model."""
         return _prompted(self.served, (), folder, progress)
 
+    def load(self, folder: Path) -> PromptedModel:
+        """The same again; raises TrainingError where the folder is of another model."""
+        try:
+            told = orjson.loads((folder / FILE_NAME).read_bytes())
+        except (OSError, orjson.JSONDecodeError):
+            raise TrainingError(f"{folder / FILE_NAME} cannot be read; try {self.name} again") from None
+        if told["model"] != self.served.model or told["shots"]:
+            raise TrainingError(f"{folder} holds a trial of {told['model']!r}, not {self.name}; try it again")
+        return PromptedModel(folder, self.served)
+
 
 @dataclass(frozen=True, slots=True)
 class FewShot:
@@ -97,6 +107,10 @@ class FewShot:
     def train(self, data: TaskData, folder: Path, progress: Progress) -> PromptedModel:
         """Choose the examples; raises TrainingError where the engine does not serve the model."""
         return _prompted(self.served, choose(data.training, self.count), folder, progress)
+
+    def load(self, folder: Path) -> PromptedModel:
+        """Always raises TrainingError: its examples are content and are not kept in the folder."""
+        raise TrainingError(f"{self.name} is tried to compare with and cannot be loaded; try it again")
 
 
 def _prompted(
