@@ -17,6 +17,7 @@ from config.validate import validated
 from router.learned import Learned
 from router.patterns import Pattern, pattern
 from router.rule_router import RuleRouter
+from serving import publication
 
 FILE_NAME: Final = "understudy.yaml"
 
@@ -45,6 +46,11 @@ class Configuration:
         """The folder of trained artifacts."""
         return self.settings.learning.artifacts or self.settings.state_dir / "artifacts"
 
+    @property
+    def published(self) -> Path:
+        """The file that says which understudies are deployed."""
+        return self.settings.state_dir / "learned" / publication.FILE_NAME
+
     def with_learned(self, learned: Learned | None) -> Configuration:
         """The same configuration over another learned router."""
         return replace(self, router=rule_router(self.settings, learned))
@@ -65,6 +71,14 @@ def load(path: Path | None, environ: Mapping[str, str], learned: Learned | None 
         return configuration(Settings(), environ, learned=learned)
     file = Path(FILE_NAME) if path is None else path
     return configuration(read(file, environ), environ, path=file, learned=learned)
+
+
+def from_text(
+    text: bytes, environ: Mapping[str, str], *, path: Path, learned: Learned | None = None
+) -> Configuration:
+    """What a file at `path` would be if it held this text; nothing is read. Raises ConfigError with every problem."""
+    settings = validated(parse(text, str(path), environ), environ)
+    return configuration(settings, environ, path=path, learned=learned)
 
 
 def read(path: Path, environ: Mapping[str, str]) -> Settings:

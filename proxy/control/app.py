@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import orjson
@@ -13,12 +13,13 @@ from starlette.exceptions import HTTPException
 
 from proxy.auth import Authenticator
 from proxy.control import metrics, table
+from proxy.control.access import needs
 from proxy.control.call_page import call_page, summary_page
+from proxy.control.dashboard.routes import add_dashboard
 from proxy.control.readings import Readings
 from proxy.errors import Refusal
 from store.calls import Filters
 from store.errors import DatabaseError, SealError
-from store.proxy_keys import Role
 from store.record import Route
 from store.stats import GroupBy
 from store.window import Window
@@ -48,6 +49,7 @@ def create_control(auth: Authenticator, readings: Readings) -> FastAPI:
     _add_health(app)
     _add_statistics(app, auth, readings)
     _add_calls(app, auth, readings)
+    add_dashboard(app)
     return app
 
 
@@ -70,7 +72,7 @@ def _add_health(app: FastAPI) -> None:
 
 
 def _add_statistics(app: FastAPI, auth: Authenticator, readings: Readings) -> None:
-    viewer = Depends(_role(auth, "viewer"))
+    viewer = Depends(needs(auth, "viewer"))
 
     @app.get("/stats", dependencies=[viewer])
     def stats(request: Request, window: Window = "24h", by: GroupBy | None = None) -> Response:
@@ -80,6 +82,11 @@ def _add_statistics(app: FastAPI, auth: Authenticator, readings: Readings) -> No
             return PlainTextResponse(table.render(report))
         return OrjsonResponse(report)
 
+    @app.get("/stats/timeline", dependencies=[viewer])
+    def timeline(window: Window = "24h") -> dict[str, Any]:
+        """The same figures over time, one point a bucket, oldest first."""
+        return asdict(readings.timeline(window))
+
     @app.get("/metrics", dependencies=[viewer])
     def prometheus() -> Response:
         """Totals for Prometheus, the same from every worker."""
@@ -87,7 +94,7 @@ def _add_statistics(app: FastAPI, auth: Authenticator, readings: Readings) -> No
 
 
 def _add_calls(app: FastAPI, auth: Authenticator, readings: Readings) -> None:
-    @app.get("/calls", dependencies=[Depends(_role(auth, "viewer"))])
+    @app.get("/calls", dependencies=[Depends(needs(auth, "viewer"))])
     def calls(
         route: Route | None = None,
         task: str | None = None,
@@ -115,27 +122,13 @@ def _add_calls(app: FastAPI, auth: Authenticator, readings: Readings) -> None:
             "next": found[-1].id if len(found) == limit else None,
         }
 
-    @app.get("/calls/{call_id}", dependencies=[Depends(_role(auth, "curator"))])
+    @app.get("/calls/{call_id}", dependencies=[Depends(needs(auth, "curator"))])
     def call(call_id: str) -> Response:
         """One call, request and response equal as JSON to what was sent."""
         found = readings.call(call_id)
         if found is None:
             raise Refusal(404, f"There is no call {call_id!r} (any more, or not yet).", code="call_not_found")
         return Response(call_page(found), media_type="application/json")
-
-
-def _role(auth: Authenticator, role: Role) -> Callable[[Request], None]:
-    def check(request: Request) -> None:
-        caller = auth.caller(request.headers.raw)
-        if not caller.may(role):
-            raise Refusal(
-                403,
-                f"This page needs a key with role {role!r} or higher; yours has {caller.role!r}.",
-                kind="permission_error",
-                code="role_missing",
-            )
-
-    return check
 
 
 def _error(status: int, message: str, kind: str, code: str | None) -> Response:

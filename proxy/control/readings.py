@@ -15,6 +15,7 @@ from store.errors import DatabaseError
 from store.keyring import DIGEST, KeyRing, Sealer
 from store.lag import backlog, read_status
 from store.stats import GroupBy, Stats
+from store.timeline import Timeline, TimelineReport
 from store.totals import SeriesTotal, Totals
 from store.window import Window
 
@@ -38,6 +39,7 @@ class Readings:
         self._board = board
         self._this_worker = this_worker
         self._stats = Stats(self._engine)
+        self._timeline = Timeline(self._engine)
         self._totals = Totals(self._engine)
         self._calls = Calls(self._engine, Sealer(ring), ring.active.derive(DIGEST))
 
@@ -50,6 +52,10 @@ class Readings:
             answer |= dict.fromkeys(_FIGURES)
             answer["database"] = {"status": "away", "error": str(error)}
         return answer | {"lag": self.lag(), "config": self.config()}
+
+    def timeline(self, window: Window) -> TimelineReport:
+        """The figures over time; raises DatabaseAway."""
+        return self._timeline.read(window, int(time.time()))
 
     def lag(self) -> dict[str, Any]:
         """How far the database is behind the journal, and what was lost or set aside on the way."""

@@ -1,0 +1,48 @@
+// Charts over time: uPlot draws, a table says the same to who cannot see it.
+
+import { h, table } from "./dom.js";
+import { when } from "./format.js";
+
+const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+// lines: [{name, values, bars}], times in Unix seconds; `format` writes a value.
+export function chart({ title, times, lines, format, top = null }) {
+  const plot = h("div", { class: "plot", "aria-hidden": "true" });
+  const legend = h("ul", { class: "legend" }, lines.map((line, index) => {
+    const mark = h("i");
+    mark.style.background = colour(`--series-${index + 1}`);
+    return h("li", {}, mark, `${line.name} ${format(last(line.values))}`);
+  }));
+  const columns = [
+    { name: "time", cell: (index) => when(times[index]) },
+    ...lines.map((line) => ({ name: line.name, number: true, cell: (index) => format(line.values[index]) })),
+  ];
+  const figures = h("details", {}, h("summary", {}, "As a table"),
+    table({ caption: title, columns, rows: times.map((_, index) => index).reverse() }));
+  if (times.length) draw(plot, { times, lines, format, top });
+  else plot.append(h("p", { class: "quiet" }, "No calls in this window yet."));
+  return h("figure", {}, h("figcaption", {}, title), legend, plot, figures);
+}
+
+function last(values) {
+  return values.findLast((value) => value !== null && value !== undefined) ?? null;
+}
+
+function draw(place, { times, lines, format, top }) {
+  const axis = { stroke: colour("--quiet"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line") } };
+  const options = {
+    width: 400, height: 200, cursor: { y: false }, legend: { show: false },
+    scales: { y: { range: (_, low, high) => [0, top ?? ((high || 0) * 1.1 || 1)] } },
+    axes: [axis, { ...axis, size: 64, values: (_, marks) => marks.map((mark) => format(mark)) }],
+    series: [{}, ...lines.map((line, index) => ({
+      label: line.name, stroke: colour(`--series-${index + 1}`), width: 2, spanGaps: true, points: { show: times.length < 40 },
+      ...(line.bars ? { paths: uPlot.paths.bars({ size: [0.7, 40] }), fill: colour(`--series-${index + 1}`), points: { show: false } } : {}),
+    }))],
+  };
+  const watcher = new ResizeObserver(([entry]) => {
+    const { width, height } = entry.contentRect;
+    if (width) drawn.setSize({ width, height });
+  });
+  const drawn = new uPlot(options, [times, ...lines.map((line) => line.values)], place);
+  watcher.observe(place);
+}

@@ -1,0 +1,49 @@
+// Builds elements. Text is always text, never markup: what agents and models wrote is shown here.
+
+export function h(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+export function table({ caption, columns, rows, empty = "Nothing yet." }) {
+  if (!rows.length) return h("p", { class: "quiet" }, empty);
+  const kind = (column) => [column.number && "number", column.wide && "wide"].filter(Boolean).join(" ") || null;
+  return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
+    h("table", {},
+      h("caption", {}, caption),
+      h("thead", {}, h("tr", {}, columns.map((column) => h("th", { scope: "col", class: kind(column) }, column.name)))),
+      h("tbody", {}, rows.map((row) => h("tr", {}, columns.map((column) => h("td", { class: kind(column) }, column.cell(row) ?? "–")))))));
+}
+
+export function facts(pairs) {
+  return h("dl", { class: "facts" },
+    Object.entries(pairs).filter(([, value]) => value !== undefined).map(([name, value]) => [h("dt", {}, name), h("dd", {}, value ?? "–")]));
+}
+
+export function tiles(entries) {
+  return h("dl", { class: "tiles" }, entries.map(({ name, value, more, main }) =>
+    h("div", { class: main ? "tile main" : "tile" }, h("dt", {}, name), h("dd", {}, value, more && h("small", {}, more)))));
+}
+
+export function card(title, ...children) {
+  return h("section", { class: "card", "aria-label": title }, h("h2", {}, title), ...children);
+}
+
+// Replaces what a place shows, keeping focus, open details and scroll positions where the same things stand again.
+export function show(place, ...children) {
+  const open = [...place.querySelectorAll("details")].map((each) => each.open);
+  const scrolled = [...place.querySelectorAll(".scroll, pre")].map((each) => [each.scrollLeft, each.scrollTop]);
+  const focused = [...place.querySelectorAll("a, button, summary, [tabindex]")].indexOf(document.activeElement);
+  place.replaceChildren(...children.flat(Infinity).filter(Boolean));
+  place.querySelectorAll("details").forEach((each, index) => { if (open[index]) each.open = true; });
+  place.querySelectorAll(".scroll, pre").forEach((each, index) => {
+    if (scrolled[index]) [each.scrollLeft, each.scrollTop] = scrolled[index];
+  });
+  if (focused >= 0) place.querySelectorAll("a, button, summary, [tabindex]")[focused]?.focus({ preventScroll: true });
+}
