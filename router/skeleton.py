@@ -1,0 +1,103 @@
+"""What stays of a prompt when its values are taken out: its opening, its persona and its masked lines."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import islice
+from typing import Final
+from zlib import crc32
+
+HEAD: Final = 9_000
+TAIL: Final = 3_000
+"""Characters of a prompt that are read at its two ends; the middle of a longer one is left out."""
+
+LINES: Final = 400
+"""Lines that count at most."""
+
+_LONG_LINE: Final = 300
+"""A longer line is read sentence by sentence."""
+
+_OPENING: Final = 160
+"""Characters of the opening that count."""
+
+_SPECIAL: Final = re.compile(r"[\d\"“„«`@]|://|\B'")
+_QUOTED: Final = re.compile(
+    r"\"[^\"\n]{1,200}\"|[“„][^”“\n]{1,200}[”“]|«[^»\n]{1,200}»|`[^`\n]{1,200}`|\B'[^'\n]{1,200}'\B"
+)
+_VARIABLE: Final = re.compile(r"[\d@]|://")
+_SENTENCE: Final = re.compile(r"[^\n]+?(?:[.!?:](?=\s|$)|(?=\n)|$)")
+_EDGE: Final = " \t\r.!?:#*-=<>|"
+
+_SAYS_NOTHING: Final = frozenset(
+    """a ai all an and answer answers are as assistant assistants at be bot brief briefly careful chat chatbot chatgpt
+    claude concise expert for friendly gpt help helpful helpfully helps honest i'm in intelligent is knowledgeable
+    language large llm me model my of openai please polite professional question questions request requests respond
+    response smart succinctly system task tasks the their to use user user's users very virtual who with you you're your
+    """.split()  # noqa: SIM905  # a list of seventy literals would be longer than the file
+)
+"""Words that any agent's prompt may begin with; an opening of these alone does not tell one agent from another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skeleton:
+    """A prompt without its values: numbers, ids, dates, addresses and quoted spans. Holds hashes, no text."""
+
+    digest: bytes
+    """Of all masked lines, in order."""
+    opening: bytes
+    """Of the first sentence, where agents say who they are; empty for an empty text."""
+    persona: bytes
+    """Of the first two sentences."""
+    generic: bool
+    """Whether the opening says nothing of the agent ("You are a helpful assistant")."""
+    lines: tuple[int, ...]
+    """CRC-32 of each masked line, each once, in order; the opening's line is not split off."""
+
+
+def skeleton(text: str) -> Skeleton:
+    """Take the values out of a prompt; the cost is bounded for any text."""
+    read = text if len(text) <= HEAD + TAIL else f"{text[:HEAD]}\n{text[-TAIL:]}"
+    lines = list(islice(_lines(read), LINES))
+    first, second, *_ = [*islice(sentences(read), 2), "", ""]
+    return Skeleton(
+        digest=_hash("\n".join(lines), 16),
+        opening=_hash(first, 8) if first else b"",
+        persona=_hash(f"{first}\n{second}", 8),
+        generic=says_nothing(first),
+        lines=tuple(dict.fromkeys(crc32(line.encode("utf-8", "surrogatepass")) for line in lines)),
+    )
+
+
+def sentences(text: str) -> Iterator[str]:
+    """The masked sentences at the start of a text, without their punctuation."""
+    for found in _SENTENCE.finditer(text[: 4 * _OPENING].lstrip()):
+        if said := masked(found[0][:_OPENING]).strip(_EDGE):
+            yield said
+
+
+def says_nothing(opening: str) -> bool:
+    """Whether an opening could stand before any agent's prompt."""
+    return all(word in _SAYS_NOTHING for word in re.findall(r"[^\W_][\w']*", opening.casefold()))
+
+
+def masked(line: str) -> str:
+    """A line with `#` for tokens that hold a digit, an address or a URL, and for quoted spans; spaces made single."""
+    if _SPECIAL.search(line):
+        words = _QUOTED.sub("#", line).split()
+        return " ".join([word if word.isalpha() or not _VARIABLE.search(word) else "#" for word in words])
+    return " ".join(line.split())
+
+
+def _lines(text: str) -> Iterator[str]:
+    for line in text.split("\n"):
+        parts = line.split(". ") if len(line) > _LONG_LINE else (line,)
+        for part in parts:
+            if said := masked(part):
+                yield said
+
+
+def _hash(text: str, size: int) -> bytes:
+    return sha256(text.encode("utf-8", "surrogatepass")).digest()[:size]
