@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import orjson
-
 from cli.context import open_store, plain_errors
+from proxy.control.stored_query import query_of
 from router.decision import Query
 from store.calls import Calls
 from store.keyring import DIGEST, Sealer
@@ -17,15 +16,4 @@ def fetch_query(config: Path | None, call_id: str) -> Query | None:
     with open_store(config) as store, plain_errors():
         calls = Calls(store.engine, Sealer(store.ring), store.ring.active.derive(DIGEST))
         call = calls.get(call_id)
-    if call is None or call.request.kind != "json":
-        return None
-    headers = {"x-understudy-session": call.session_name} if call.session_name else {}
-    if call.summary.task:
-        headers["x-understudy-task"] = call.summary.task
-    return Query(
-        call.summary.endpoint,
-        orjson.loads(call.request.data),
-        call.summary.request_size,
-        headers,
-        call.summary.key,
-    )
+    return None if call is None else query_of(call)

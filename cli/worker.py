@@ -27,6 +27,7 @@ from proxy.app import App, create_app
 from proxy.auth import Authenticator, Passthrough, ProxyKeys
 from proxy.control.app import create_control
 from proxy.control.readings import Readings
+from proxy.control.rules_desk import RulesDesk
 from proxy.live import Live
 from proxy.server import server_for
 from proxy.transport.choice import create_transport
@@ -94,9 +95,9 @@ def compose(configuration: Configuration, environ: Mapping[str, str], in_force: 
     def status() -> WorkerStatus:
         return worker.status()
 
-    control = create_control(
-        auth, Readings(settings.store.url, ring, state / "journal", board, this_worker=status)
-    )
+    readings = Readings(settings.store.url, ring, state / "journal", board, this_worker=status)
+    desk = RulesDesk(lambda: live.configuration, environ)
+    control = create_control(auth, readings, desk)
 
     async def housekeeping() -> None:
         while True:

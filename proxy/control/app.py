@@ -17,6 +17,8 @@ from proxy.control.access import needs
 from proxy.control.call_page import call_page, summary_page
 from proxy.control.dashboard.routes import add_dashboard
 from proxy.control.readings import Readings
+from proxy.control.rules_desk import RulesDesk
+from proxy.control.rules_routes import add_rules
 from proxy.errors import Refusal
 from store.calls import Filters
 from store.errors import DatabaseError, SealError
@@ -33,7 +35,7 @@ class OrjsonResponse(JSONResponse):
         return orjson.dumps(content)
 
 
-def create_control(auth: Authenticator, readings: Readings) -> FastAPI:
+def create_control(auth: Authenticator, readings: Readings, desk: RulesDesk) -> FastAPI:
     """The control pages as an ASGI application."""
     app = FastAPI(
         title="Understudy",
@@ -49,6 +51,7 @@ def create_control(auth: Authenticator, readings: Readings) -> FastAPI:
     _add_health(app)
     _add_statistics(app, auth, readings)
     _add_calls(app, auth, readings)
+    add_rules(app, auth, desk, readings)
     add_dashboard(app)
     return app
 
