@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from sqlalchemy import Connection, Engine, delete, insert, select
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from store import call_id, parts_list, rollup
+from store.arrivals import note_arrivals
 from store.contents import Codec, ContentCache, Reference, Seals, Staged, check_sweeps, chunks
 from store.conversation import Chain
 from store.database import execute_many, upsert, writing
@@ -134,6 +136,8 @@ class DatabaseSink:
             for call, series, session in zip(batch, numbers, sessions, strict=True)
         ]
         execute_many(connection, insert(calls), rows)
+        recognised = [call.reading.record.id for call in batch if call.labels.task]
+        note_arrivals(connection, recognised, time.time_ns() // 1000)
         readings = (call.reading for call in batch)
         rollup.add(connection, rollup.tally(zip(numbers, readings, strict=True)))
 

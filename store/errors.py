@@ -9,6 +9,7 @@ StoreError
 ├── ArtifactError   an artifact is missing, incomplete, changed, or cannot be written
 ├── JournalError    the journal directory cannot be used
 ├── ShipperBusy     another shipper works on the same journal
+├── Outdated        what was to be changed was changed by somebody else in the meantime
 ├── DatabaseError   the database, or its URL, cannot be used as it is
 │   └── DatabaseAway    it cannot be reached now
 └── SinkError       the database did not take a batch
@@ -53,6 +54,10 @@ class JournalError(StoreError):
 
 class ShipperBusy(StoreError):
     """Another shipper works on the same journal."""
+
+
+class Outdated(StoreError):
+    """What was to be changed was changed by somebody else in the meantime; read it again."""
 
 
 class DatabaseError(StoreError):

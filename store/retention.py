@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, Engine, delete, select
+from sqlalchemy import ColumnElement, Connection, Engine, ScalarSelect, delete, select
 from sqlalchemy.exc import DBAPIError
 
 from store import call_id as call_ids
@@ -14,7 +14,18 @@ from store import parts_list
 from store.calls import Calls
 from store.contents import chunks
 from store.database import translated, upsert, writing
-from store.schema import CONTENT_SWEEPS, calls, contents, rollups, state, threads
+from store.schema import (
+    CONTENT_SWEEPS,
+    arrivals,
+    calls,
+    contents,
+    feedback,
+    pairs,
+    rollups,
+    state,
+    threads,
+    trials,
+)
 from store.window import DAY, MINUTE
 
 _STEP: Final = 2000
@@ -49,6 +60,7 @@ def retain(engine: Engine, older_than: int, now: int) -> Forgotten:
             minutes = connection.execute(
                 delete(rollups).where(rollups.c.level == MINUTE, rollups.c.bucket < cutoff)
             ).rowcount
+            connection.execute(delete(arrivals).where(arrivals.c.at < (now - DAY) * _SECOND))
         give_back_space(engine)
     except DBAPIError as error:
         raise translated(error, engine.url) from error
@@ -74,6 +86,7 @@ def purge(
         with writing(engine) as connection:
             rows = connection.execute(select(calls.c.parts).where(chosen))
             freed = {number for row in rows for number in parts_list.unpack(bytes(row[0])).ids}
+            _delete_what_follows(connection, select(calls.c.id).where(chosen).scalar_subquery())
             deleted = connection.execute(delete(calls).where(chosen)).rowcount
             freed -= _still_used(connection, freed)
             for chunk in chunks(sorted(freed)):
@@ -118,10 +131,17 @@ def _delete_calls(engine: Engine, old: ColumnElement[bool]) -> int:
     while True:
         with writing(engine) as connection:
             ids = select(calls.c.id).where(old).order_by(calls.c.id).limit(_STEP).scalar_subquery()
+            _delete_what_follows(connection, ids)
             step = connection.execute(delete(calls).where(calls.c.id.in_(ids))).rowcount
         deleted += step
         if step < _STEP:
             return deleted
+
+
+def _delete_what_follows(connection: Connection, ids: ScalarSelect[bytes]) -> None:
+    """What is kept about calls goes with them: pairs, trials, feedback."""
+    for table in (pairs, trials, feedback):
+        connection.execute(delete(table).where(table.c.call_id.in_(ids)))
 
 
 def _sweep(engine: Engine, unused: ColumnElement[bool]) -> int:

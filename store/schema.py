@@ -7,6 +7,14 @@
     proxy_keys                          hashes of the keys that agents and people present
     state                               one number a name: how often contents were swept
 
+    tasks                               what the clustering found, by readable id
+    deployments ──< moves               understudies and their way to live traffic, each move with its evidence
+        └─────────< pairs               what an understudy and the LLM answered to one call, compared
+        └─────────< trials              pairs that are still to be asked for
+    arrivals                            recognised calls in the order of their arrival: what the gatekeeper reads
+    feedback                            what people said of calls
+    cursors, leases                     how far readers came, and which process works
+
 Times are integers in Unix microseconds, money is whole nano-dollars. SQLite keeps the tables with natural keys without
 a row id, so that each is one tree.
 """
@@ -17,6 +25,7 @@ from typing import Final
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Float,
     Index,
@@ -168,3 +177,116 @@ state: Final = Table(
 
 CONTENT_SWEEPS: Final = "content_sweeps"
 """Name in `state`: counts the times contents were deleted. Who remembers content ids forgets them when it moves."""
+
+_NAME: Final = 255
+"""Characters of a task's or an understudy's name."""
+
+tasks: Final = Table(
+    "tasks",
+    metadata,
+    Column("id", String(_NAME), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("calls", BigInteger, nullable=False),
+    Column("share", Float, nullable=False),
+    Column("run", String(64), nullable=False, comment="the clustering that found it"),
+    Column("created", BigInteger, nullable=False),
+    Column("retired", BigInteger),
+    Column("detail", LargeBinary, nullable=False, comment="sealed: title, answers, facts"),
+)
+
+deployments: Final = Table(
+    "deployments",
+    metadata,
+    Column("understudy", String(_NAME), primary_key=True),
+    Column("task", String(_NAME), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("engine", String(_NAME), nullable=False),
+    Column("model", Text, nullable=False),
+    Column("files", Text, nullable=False),
+    Column("threshold", Float, nullable=False),
+    Column("agreement", Float, nullable=False),
+    Column("confidence", Float, nullable=False),
+    Column("offline", Text, nullable=False, comment="JSON: the held-out verdict"),
+    Column("evidence", LargeBinary, nullable=False, comment="as the gatekeeper writes it"),
+    Column("revision", BigInteger, nullable=False, comment="counts changes, so that none is lost"),
+    Column("created", BigInteger, nullable=False),
+    Column("report", Text, nullable=False, comment="path of the evaluation's report"),
+    Index(None, "task"),
+)
+
+moves: Final = Table(
+    "moves",
+    metadata,
+    Column("id", _row_number, primary_key=True, autoincrement=True),
+    Column("understudy", String(_NAME), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("before", String(16), nullable=False),
+    Column("after", String(16), nullable=False),
+    Column("rule", String(64), nullable=False),
+    Column("numbers", Text, nullable=False, comment="JSON"),
+    Column("sentence", Text, nullable=False),
+    Index(None, "understudy"),
+)
+
+pairs: Final = Table(
+    "pairs",
+    metadata,
+    Column("understudy", String(_NAME), primary_key=True),
+    Column("call_id", LargeBinary(16), primary_key=True),
+    Column("source", String(8), nullable=False, comment="shadow or audit"),
+    Column("at", BigInteger, nullable=False),
+    Column("agreed", Boolean, comment="null when the understudy abstained"),
+    Column("value", Float, nullable=False),
+    Column("confidence", Float),
+    Column("why", Text, nullable=False),
+    Column("request", LargeBinary(16), nullable=False, comment="keyed hash: equal requests have equal ones"),
+    Column("cost", BigInteger, nullable=False),
+    Column("latency", BigInteger, nullable=False),
+    Column("answer", LargeBinary, nullable=False, comment="sealed: of the side that the agent did not see"),
+    Index(None, "call_id"),
+    Index(None, "understudy", "request"),
+)
+
+trials: Final = Table(
+    "trials",
+    metadata,
+    Column("call_id", LargeBinary(16), primary_key=True),
+    Column("understudy", String(_NAME), primary_key=True),
+    Column("source", String(8), nullable=False, comment="shadow or audit"),
+    Column("queued", BigInteger, nullable=False),
+    Index(None, "understudy"),
+)
+
+arrivals: Final = Table(
+    "arrivals",
+    metadata,
+    Column("id", _row_number, primary_key=True, autoincrement=True),
+    Column("at", BigInteger, nullable=False),
+    Column("calls", LargeBinary, nullable=False, comment="ids, 16 bytes each"),
+    sqlite_autoincrement=True,  # ids must not come again after the rows are gone
+)
+
+feedback: Final = Table(
+    "feedback",
+    metadata,
+    Column("call_id", LargeBinary(16), primary_key=True),
+    Column("good", Boolean, nullable=False),
+    Column("note", LargeBinary, nullable=False, comment="sealed"),
+    Column("at", BigInteger, nullable=False),
+)
+
+cursors: Final = Table(
+    "cursors",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+leases: Final = Table(
+    "leases",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("holder", String(64), nullable=False),
+    Column("expires", BigInteger, nullable=False),
+)
