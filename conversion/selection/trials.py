@@ -91,7 +91,7 @@ def hold(
     trials = []
     for contender in contenders:
         candidate = contender.candidate
-        place = folder / re.sub(r"[^A-Za-z0-9._-]+", "-", candidate.name)
+        place = folder_of(folder, candidate.name)
         alpha = (1 - confidence) / len(contenders)
         counts = _counts(candidate, data, place, target, alpha, likeness, announce(candidate.name))
         trials.append(
@@ -105,6 +105,11 @@ def hold(
             )
         )
     return rank(data.task.id, target, trials)
+
+
+def folder_of(folder: Path, candidate: str) -> Path:
+    """Where a candidate keeps its files."""
+    return folder / re.sub(r"[^A-Za-z0-9._-]+", "-", candidate)
 
 
 def rank(task: str, target: float, trials: Sequence[Trial]) -> Ranking:
