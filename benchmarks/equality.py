@@ -26,7 +26,7 @@ import orjson
 
 from benchmarks.stored import Archive, Sent
 from cli.processes import Started, started
-from simulator.endpoints.base import digest
+from serving.endpoints.base import digest
 
 DATA: Final = Path(__file__).parents[2] / "shared" / "data"
 """Where the recorded calls are looked for; the variable UNDERSTUDY_DATA names another folder."""

@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
+from serving.endpoints.dialect import OpenAIDialect, VllmDialect
+from serving.endpoints.errors import ApiError
 from simulator.app import create_app
 from simulator.brain import Brain
-from simulator.dialect import OpenAIDialect, VllmDialect
-from simulator.errors import ApiError
 from simulator.faults import FaultPlan, parse
 from simulator.latency import Latency
 from simulator.server import listen, serve, url_of

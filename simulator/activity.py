@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 import orjson
 
-from simulator.asgi import ASGIApp, Message, Receive, Scope, Send
+from serving.endpoints.asgi import ASGIApp, Message, Receive, Scope, Send
 
 PATH = "/simulator/activity"
 

@@ -16,25 +16,25 @@ from typing import Any
 
 import orjson
 
+from serving.endpoints.asgi import Receive, Scope, Send
+from serving.endpoints.base import Endpoint, Reply
+from serving.endpoints.chat import ChatCompletions
+from serving.endpoints.completions import Completions
+from serving.endpoints.dialect import Dialect
+from serving.endpoints.errors import ApiError, not_found, unknown_model, wrong_key
+from serving.endpoints.exchange import Exchange
+from serving.endpoints.messages import Messages
+from serving.endpoints.responses import Responses
+from serving.endpoints.tokens import identifier
+from serving.endpoints.validation import check, parse
 from simulator import resources
 from simulator.activity import Recorder
-from simulator.asgi import Receive, Scope, Send
 from simulator.brain import Brain
-from simulator.dialect import Dialect
-from simulator.endpoints.base import Endpoint, Reply
-from simulator.endpoints.chat import ChatCompletions
-from simulator.endpoints.completions import Completions
-from simulator.endpoints.messages import Messages
-from simulator.endpoints.responses import Responses
-from simulator.errors import ApiError, not_found, unknown_model, wrong_key
-from simulator.exchange import Exchange
 from simulator.faults import FaultPlan
 from simulator.injector import FaultInjector
 from simulator.latency import NO_DELAY, Latency
 from simulator.settings import Settings
 from simulator.sockets import serve_socket
-from simulator.tokens import identifier
-from simulator.validation import check, parse
 
 SERVER = "understudy-simulator"
 _PAGE = (

@@ -11,7 +11,7 @@ import struct
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from simulator.asgi import Scope
+from serving.endpoints.asgi import Scope
 
 EXTENSION = "simulator.connection"
 

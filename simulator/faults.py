@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from simulator.errors import ApiError
+from serving.endpoints.errors import ApiError
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from typing import Any
 
 import orjson
 
-from simulator.brain import Answer, Prompt, limited, text_of, tool_calls
+from serving.endpoints.answer import Answer, limited, tool_calls
+from serving.endpoints.prompt import Prompt, text_of
 from simulator.instances import instance
 
 _WORD = re.compile(r"[a-z]{3,}")

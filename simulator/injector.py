@@ -6,9 +6,9 @@ import re
 
 import orjson
 
-from simulator.asgi import ASGIApp, Receive, Scope, Send, header, read_body, replayed
+from serving.endpoints.asgi import ASGIApp, Receive, Scope, Send, header, read_body, replayed
+from serving.endpoints.errors import ApiError
 from simulator.connection import connection_of
-from simulator.errors import ApiError
 from simulator.faults import Fault, FaultPlan
 from simulator.sabotage import Sabotage, Struck, ended, stall
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from simulator.brain import Prompt
+from serving.endpoints.prompt import Prompt
 
 
 @dataclass(frozen=True, slots=True)

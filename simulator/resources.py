@@ -11,11 +11,11 @@ import struct
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from simulator import tokens
-from simulator.errors import ApiError, unknown_model
-from simulator.exchange import Exchange
+from serving.endpoints import tokens
+from serving.endpoints.errors import ApiError, unknown_model
+from serving.endpoints.exchange import Exchange
+from serving.endpoints.validation import check, parse
 from simulator.settings import Settings
-from simulator.validation import check, parse
 
 _DIMENSIONS = {"text-embedding-3-large": 3072}
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import orjson
 
-from simulator.asgi import Message, Receive, Scope, Send, gone
+from serving.endpoints.asgi import Message, Receive, Scope, Send, gone
 from simulator.connection import connection_of
 from simulator.faults import Fault
 

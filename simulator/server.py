@@ -8,7 +8,7 @@ from types import TracebackType
 
 import uvicorn
 
-from simulator.asgi import ASGIApp
+from serving.endpoints.asgi import ASGIApp
 from simulator.connection import FaultyProtocol
 
 

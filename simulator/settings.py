@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Literal
 
-from simulator.dialect import SNAPSHOTS, Dialect, OpenAIDialect
+from serving.endpoints.dialect import SNAPSHOTS, Dialect, OpenAIDialect
 
 FIXED_TIME = 1_750_000_000
 """The Unix time of `clock="fixed"`."""

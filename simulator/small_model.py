@@ -6,7 +6,9 @@ import random
 import re
 from dataclasses import replace
 
-from simulator.brain import Answer, Brain, Prompt
+from serving.endpoints.answer import Answer
+from serving.endpoints.prompt import Prompt
+from simulator.brain import Brain
 
 
 class SmallModelBrain:

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from simulator.asgi import Receive, Scope, Send, header
+from serving.endpoints.asgi import Receive, Scope, Send, header
 
 Respond = Callable[[dict[str, Any]], AsyncIterator[bytes]]
 """Answers the body of a `response.create` with JSON events."""

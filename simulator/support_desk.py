@@ -13,7 +13,8 @@ from typing import Any
 
 import orjson
 
-from simulator.brain import Answer, Prompt, limited, text_of, tool_calls
+from serving.endpoints.answer import Answer, limited, tool_calls
+from serving.endpoints.prompt import Prompt, text_of
 from simulator.desk.actions import action, outcome, question
 from simulator.desk.plans import plan
 from simulator.desk.prompts import LABELS, TOOL_NAMES, Kind

@@ -15,9 +15,10 @@ from typing import Any
 
 import orjson
 
-from simulator.brain import Answer, Prompt, ToolCall, Usage
-from simulator.endpoints.base import digest
-from simulator.errors import ApiError
+from serving.endpoints.answer import Answer, ToolCall, Usage
+from serving.endpoints.base import digest
+from serving.endpoints.errors import ApiError
+from serving.endpoints.prompt import Prompt
 
 
 class BadTrace(Exception):

@@ -17,9 +17,9 @@ from openai import AsyncOpenAI, OpenAI
 
 from benchmarks.stored import Archive, canonical
 from cli.processes import started
+from serving.endpoints.dialect import VllmDialect
 from simulator.activity import Recorder, Seen
 from simulator.app import create_app
-from simulator.dialect import VllmDialect
 from simulator.server import RunningServer
 from simulator.settings import Settings
 from simulator.support_desk import SupportDesk

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from openai import AsyncOpenAI
 
+from serving.endpoints.dialect import VllmDialect
 from simulator.activity import Recorder
 from simulator.app import create_app
-from simulator.dialect import VllmDialect
 from simulator.server import RunningServer
 from simulator.settings import Settings
 from simulator.small_model import SmallModelBrain
@@ -251,7 +251,7 @@ TEXT = whole({"content": "fine"})
 FAILURES: Sequence[tuple[str, bytes, Script, str]] = [
     ("reset", CHAT, reset_at_once(), "reset"),
     ("400", CHAT, status(400), "status"),
-    ("404", STREAM, status(404), "status"),
+    ("404", STREAM, status(404), "model_missing"),
     ("429", CHAT, status(429), "status"),
     ("500", STREAM, status(500), "status"),
     ("timeout", CHAT, saying(b"", then="stall"), "timeout"),

@@ -10,12 +10,12 @@ import openai
 import pytest
 from openai import AsyncOpenAI, OpenAI
 
+from serving.endpoints.dialect import VllmDialect
 from simulator.agent import AsyncSupportDeskAgent, SupportDeskAgent
 from simulator.app import create_app
 from simulator.desk.actions import action
 from simulator.desk.prompts import SYSTEM
 from simulator.desk.reading import Reading
-from simulator.dialect import VllmDialect
 from simulator.server import RunningServer
 from simulator.settings import Settings
 from simulator.small_model import SmallModelBrain

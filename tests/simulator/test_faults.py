@@ -12,9 +12,9 @@ import openai
 import pytest
 from openai import OpenAI
 
+from serving.endpoints.errors import ApiError
 from simulator.activity import Counts, Recorder
 from simulator.app import create_app
-from simulator.errors import ApiError
 from simulator.faults import FaultPlan, parse
 from simulator.general import GeneralBrain
 from simulator.latency import Latency

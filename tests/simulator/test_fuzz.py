@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from serving.endpoints.validation import FIELDS
 from simulator.app import create_app
 from simulator.support_desk import SupportDesk
-from simulator.validation import FIELDS
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-3, 3) | st.text("ab{", max_size=4),

@@ -9,9 +9,10 @@ from typing import Any, Protocol
 
 import orjson
 
-from simulator import tokens
-from simulator.brain import Answer, Prompt, Usage
-from simulator.dialect import Dialect
+from serving.endpoints import tokens
+from serving.endpoints.answer import Answer, Usage
+from serving.endpoints.dialect import Dialect
+from serving.endpoints.prompt import Prompt
 
 Body = Mapping[str, Any]
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from simulator import tokens
-from simulator.brain import Answer, Prompt
-from simulator.endpoints.base import Body, Reply, digest, named, number
+from serving.endpoints import tokens
+from serving.endpoints.answer import Answer
+from serving.endpoints.base import Body, Reply, digest, named, number
+from serving.endpoints.prompt import Prompt
 
 _ECHOED: dict[str, Any] = {
     "background": False,

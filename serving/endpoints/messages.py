@@ -7,9 +7,10 @@ from typing import Any
 
 import orjson
 
-from simulator import tokens
-from simulator.brain import Answer, Prompt, text_of
-from simulator.endpoints.base import Body, Reply, digest, named, number, stops
+from serving.endpoints import tokens
+from serving.endpoints.answer import Answer
+from serving.endpoints.base import Body, Reply, digest, named, number, stops
+from serving.endpoints.prompt import Prompt, text_of
 
 _STOP_REASONS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"}
 _TOOL_CHOICES = {"any": "required", "auto": "auto", "none": "none"}

@@ -1,4 +1,4 @@
-"""Refusals: every error the simulated API answers with, in the shape that clients understand."""
+"""Refusals: the errors that a server of these endpoints answers with, in the shape that clients understand."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import orjson
 
-from simulator.errors import ApiError
+from serving.endpoints.errors import ApiError
 
 FIELDS: Final = {
     "chat.completions": frozenset(

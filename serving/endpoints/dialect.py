@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from simulator.brain import Usage
-from simulator.errors import ApiError
+from serving.endpoints.answer import Usage
+from serving.endpoints.errors import ApiError
 
 SNAPSHOTS: Mapping[str, str] = {
     "gpt-4o-mini": "gpt-4o-mini-2024-07-18",

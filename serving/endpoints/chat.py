@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from simulator import tokens
-from simulator.brain import Answer, Prompt
-from simulator.endpoints.base import Body, Reply, data, digest, number, stops
-from simulator.errors import ApiError
+from serving.endpoints import tokens
+from serving.endpoints.answer import Answer
+from serving.endpoints.base import Body, Reply, data, digest, number, stops
+from serving.endpoints.errors import ApiError
+from serving.endpoints.prompt import Prompt
 
 
 class ChatCompletions:

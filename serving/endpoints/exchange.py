@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from simulator.asgi import Receive, Scope, Send, gone, header, read_body
+from serving.endpoints.asgi import Receive, Scope, Send, gone, header, read_body
 
 
 @dataclass(slots=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from simulator import tokens
-from simulator.brain import Prompt
-from simulator.endpoints.base import Body, Reply, data, digest, number, stops
+from serving.endpoints import tokens
+from serving.endpoints.base import Body, Reply, data, digest, number, stops
+from serving.endpoints.prompt import Prompt
 
 
 class Completions:
