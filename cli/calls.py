@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.context import ConfigOption, JsonOption, Store, fail, open_store, plain_errors
-from proxy.control.call_page import call_page, summary_page
+from proxy.control.call_page import call_page, explanation, summary_page
 from store.calls import Calls, CallSummary, Filters
 from store.keyring import DIGEST, Sealer
 from store.record import Route
@@ -78,7 +78,7 @@ def show(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show everything that is known of a call, its request and response put together again."""
+    """Show why a call went where it did, and everything else that is known of it, request and response included."""
     with _opened(config) as (_, calls):
         call = calls.get(call_id)
     if call is None:
@@ -87,7 +87,9 @@ def show(
     if as_json:
         print(page.decode())
     else:
-        Console().print(JSON(page.decode()))
+        console = Console()
+        console.print(Text(explanation(call)), "")
+        console.print(JSON(page.decode()))
 
 
 @app.command("purge")

@@ -14,11 +14,13 @@ from router.learned import Learned
 from router.limits import call_limit, slm_limit
 from router.read import Reading
 from router.rule import AUTO, UPSTREAM, Rule, Slm
+from router.sentence import certified, falls_short, outside_canary, outside_share, sentence
 from router.share import position
 
 ROUTE_HEADER = "x-understudy-route"
 
-_UNCERTIFIED: Final = "no understudy is certified for this call"
+_UNKNOWN: Final = "no understudy is certified for this call"
+_UNCERTIFIED: Final = "no understudy is certified for its task"
 _NOT_ANSWERING: Final[Mapping[State, str]] = {
     "shadow": "its understudy is still compared with the upstream",
     "demoted": "its understudy was demoted",
@@ -119,20 +121,17 @@ class RuleRouter:
     def _automatic(self, rule: Rule, reading: Reading) -> Decision:
         proposal = reading.proposal
         if proposal is None or not proposal.understudy:
-            return _upstream(_UNCERTIFIED, rule, reading)
+            return _upstream(_UNKNOWN if proposal is None else _UNCERTIFIED, rule, reading)
         if limit := call_limit(reading):
             return _upstream(limit, rule, reading)
         if proposal.share <= 0:
             return _upstream(_NOT_ANSWERING.get(proposal.state, _UNCERTIFIED), rule, reading)
         if proposal.agreement < rule.min_agreement or proposal.confidence < rule.confidence:
-            return _upstream("its understudy is certified for less than the rule asks", rule, reading)
+            return _upstream(falls_short(proposal, rule), rule, reading)
         if proposal.share < 1 and position(reading, proposal.understudy) >= proposal.share:
-            return _upstream("its session is outside the canary's share", rule, reading)
+            return _upstream(outside_canary(proposal), rule, reading)
         slm = self.slms.get(proposal.understudy) or Slm(proposal.understudy)
-        reason = (
-            "its understudy is certified" if proposal.share >= 1 else "its session is in the canary's share"
-        )
-        return _replace(rule, reading, slm, reason, proposal.threshold)
+        return _replace(rule, reading, slm, certified(proposal), proposal.threshold)
 
 
 def _opted_out(query: Query) -> bool:
@@ -154,7 +153,7 @@ def _replace(rule: Rule, reading: Reading, slm: Slm, reason: str, threshold: flo
     if limit := slm_limit(reading, slm):
         return _upstream(limit, rule, reading)
     if rule.share < 1 and position(reading, rule.name) >= rule.share:
-        return _upstream("its session is outside the rule's share", rule, reading)
+        return _upstream(outside_share(rule), rule, reading)
     return Decision(
         route="slm",
         reason=reason,
@@ -170,7 +169,5 @@ def _replace(rule: Rule, reading: Reading, slm: Slm, reason: str, threshold: flo
 
 def _sentence(decision: Decision, limit: str = "") -> str:
     """The decision in words; `limit` is what keeps the call upstream in any case."""
-    target = f"the small model {decision.understudy!r}" if decision.route == "slm" else "the upstream"
-    by = f"by rule {decision.rule!r}" if decision.rule else "before any rule"
-    besides = f"; besides, {limit}" if limit not in decision.reason else ""
-    return f"This call goes to {target}, {by}: {decision.reason}{besides}."
+    reason = decision.reason if limit in decision.reason else f"{decision.reason}; besides, {limit}"
+    return sentence(decision.route, decision.rule, reason, task=decision.task, understudy=decision.understudy)

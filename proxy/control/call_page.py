@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import orjson
 
+from router.sentence import sentence
 from store.calls import Call, CallSummary, StoredBody
 from store.prices import NANO
 
@@ -25,9 +26,24 @@ def summary_page(call: CallSummary) -> dict[str, Any]:
     return page
 
 
+def explanation(call: Call) -> str:
+    """The call's route in one sentence, as in its x-understudy-reason header."""
+    told = call.summary
+    return sentence(
+        told.route,
+        told.rule,
+        call.circumstances.reason,
+        task=told.task,
+        understudy=told.understudy,
+        confidence=told.confidence,
+        fallback=told.fallback,
+    )
+
+
 def call_page(call: Call) -> bytes:
     """A call with its content, as JSON."""
     page = summary_page(call.summary)
+    page["explanation"] = explanation(call)
     page |= msgspec.to_builtins(msgspec.structs.asdict(call.circumstances))
     page["attempts"] = [msgspec.structs.asdict(attempt) for attempt in call.attempts]
     page["upstream_request_id"] = call.upstream_request_id

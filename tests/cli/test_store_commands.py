@@ -104,7 +104,10 @@ def test_a_call_is_shown_with_its_content(config: Path) -> None:
     newest = _store(config, 2)[0]
     shown = json.loads(_run(calls.app, "show", newest, "-c", config, "--json"))
     assert shown["request_body"]["messages"] == _MESSAGES
-    assert "4711" in _run(calls.app, "show", newest, "-c", config)
+    plain = _run(calls.app, "show", newest, "-c", config)
+    assert "4711" in plain
+    assert " ".join(plain.split()).startswith(shown["explanation"])
+    assert shown["explanation"] == "This call goes to the upstream, by rule 'defaults': no rule matched."
     assert "no call 'nothing' is stored" in _run(calls.app, "show", "nothing", "-c", config, fails=True)
 
 

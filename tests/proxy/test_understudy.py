@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from openai import AsyncOpenAI
 
+from proxy.control.call_page import explanation
 from serving.endpoints.dialect import VllmDialect
 from simulator.activity import Recorder
 from simulator.app import create_app
@@ -158,7 +159,7 @@ async def test_the_response_headers_tell_everything(
         assert answer.header("x-understudy-call-id") == call.summary.id.encode()
         assert answer.header("x-understudy-route") == call.summary.route.encode()
         assert answer.header("x-understudy-rule") == call.summary.rule.encode()
-        assert answer.header("x-understudy-reason") == call.circumstances.reason.encode()
+        assert answer.header("x-understudy-reason") == explanation(call).encode()
         assert answer.header("x-understudy-config") == proxy.configuration.version.encode()
         assert float(answer.header("x-understudy-overhead-ms") or b"-1") >= 0
         assert answer.header("x-understudy-fallback") is None

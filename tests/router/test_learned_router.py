@@ -62,7 +62,7 @@ def test_a_task_without_an_understudy_stands_in_the_decision(label: MakeQuery) -
     assert learned().propose(label()) == Proposal("tickets/label")
     decision = rules().decide(label())
     assert (decision.route, decision.task) == ("upstream", "tickets/label")
-    assert decision.reason == "no understudy is certified for this call"
+    assert decision.reason == "no understudy is certified for its task"
 
 
 def test_the_agents_own_label_stays(chat: MakeQuery) -> None:
@@ -80,7 +80,8 @@ def test_a_rule_may_ask_for_a_recognised_task(label: MakeQuery) -> None:
 def test_what_is_live_answers(label: MakeQuery) -> None:
     decision = rules(LIVE).decide(label())
     assert (decision.route, decision.understudy, decision.threshold) == ("slm", "tickets/label@1", 0.0)
-    assert decision.reason == "its understudy is certified"
+    shown = "it agrees with the LLM in at least 97.0% of calls (confidence 95%)"
+    assert decision.reason == f"its understudy is certified: {shown}"
 
 
 def test_what_is_in_shadow_does_not(label: MakeQuery) -> None:
@@ -110,8 +111,9 @@ def test_a_canary_answers_its_share_of_sessions_and_always_the_same(label: MakeQ
     assert first == again
     reasons = {decision.route: decision.reason for decision in first}
     assert reasons == {
-        "slm": "its session is in the canary's share",
-        "upstream": "its session is outside the canary's share",
+        "slm": "its session is in the canary's 25% share, and its understudy "
+        "agrees with the LLM in at least 97.0% of calls (confidence 95%)",
+        "upstream": "its session is outside the canary's 25% share",
     }
     replaced = sum(decision.route == "slm" for decision in first) / len(first)
     assert 0.22 < replaced < 0.28  # the sessions are fixed, so this holds always or never
