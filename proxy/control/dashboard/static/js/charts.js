@@ -5,8 +5,8 @@ import { when } from "./format.js";
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-// lines: [{name, values, bars}], times in Unix seconds; `format` writes a value.
-export function chart({ title, times, lines, format, top = null }) {
+// lines: [{name, values, bars}], times and the window from `since` to `until` in Unix seconds; `format` writes a value.
+export function chart({ title, since, until, times, lines, format, top = null }) {
   const plot = h("div", { class: "plot", "aria-hidden": "true" });
   const legend = h("ul", { class: "legend" }, lines.map((line, index) => {
     const mark = h("i");
@@ -19,7 +19,7 @@ export function chart({ title, times, lines, format, top = null }) {
   ];
   const figures = h("details", {}, h("summary", {}, "As a table"),
     table({ caption: title, columns, rows: times.map((_, index) => index).reverse() }));
-  if (times.length) draw(plot, { times, lines, format, top });
+  if (times.length) draw(plot, { since, until, times, lines, format, top });
   else plot.append(h("p", { class: "quiet" }, "No calls in this window yet."));
   return h("figure", {}, h("figcaption", {}, title), legend, plot, figures);
 }
@@ -28,11 +28,11 @@ function last(values) {
   return values.findLast((value) => value !== null && value !== undefined) ?? null;
 }
 
-function draw(place, { times, lines, format, top }) {
+function draw(place, { since, until, times, lines, format, top }) {
   const axis = { stroke: colour("--quiet"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line") } };
   const options = {
     width: 400, height: 200, cursor: { y: false }, legend: { show: false },
-    scales: { y: { range: (_, low, high) => [0, top ?? ((high || 0) * 1.1 || 1)] } },
+    scales: { x: { range: [since, until] }, y: { range: (_, low, high) => [0, top ?? ((high || 0) * 1.1 || 1)] } },
     axes: [axis, { ...axis, size: 64, values: (_, marks) => marks.map((mark) => format(mark)) }],
     series: [{}, ...lines.map((line, index) => ({
       label: line.name, stroke: colour(`--series-${index + 1}`), width: 2, spanGaps: true, points: { show: times.length < 40 },

@@ -1,6 +1,6 @@
 // Request and response bodies of the four endpoints as plain text.
 
-import { h } from "./dom.js";
+import { h, verbatim } from "./dom.js";
 
 const pretty = (value) => (typeof value === "string" ? value : JSON.stringify(value, null, 2));
 
@@ -40,9 +40,9 @@ function turns(body) {
 
 // A request's conversation, one element a message.
 export function conversation(body) {
-  if (body === null || typeof body !== "object") return [h("pre", {}, pretty(body ?? "The content was not stored."))];
+  if (body === null || typeof body !== "object") return [verbatim(pretty(body ?? "The content was not stored."))];
   return turns(body).map((turn) => h("div", { class: "message" }, h("b", {}, turn.role ?? turn.type ?? ""),
-    h("pre", {}, [contentText(turn.content ?? turn.output ?? ""), ...(turn.tool_calls ?? []).map(toolText), turn.type === "function_call" ? toolText(turn) : ""].filter(Boolean).join("\n"))));
+    verbatim([contentText(turn.content ?? turn.output ?? ""), ...(turn.tool_calls ?? []).map(toolText), turn.type === "function_call" ? toolText(turn) : ""].filter(Boolean).join("\n"))));
 }
 
-export const json = (value) => h("pre", {}, pretty(value));
+export const json = (value) => verbatim(pretty(value));

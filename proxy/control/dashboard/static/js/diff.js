@@ -1,12 +1,12 @@
 // Two texts side by side, words that differ marked (longest common subsequence).
 
-import { h } from "./dom.js";
+import { h, verbatim } from "./dom.js";
 
 const LONGEST = 1500; // words; beyond that the texts are shown unmarked, since the work grows with the square
 
 export function sideBySide(left, right) {
   const [a, b] = [words(left), words(right)];
-  if (a.length > LONGEST || b.length > LONGEST) return [h("pre", {}, left), h("pre", {}, right)];
+  if (a.length > LONGEST || b.length > LONGEST) return [verbatim(left), verbatim(right)];
   const lengths = table(a, b);
   const [removed, added] = [[], []];
   let [i, j] = [0, 0];
@@ -17,7 +17,7 @@ export function sideBySide(left, right) {
     } else if (j >= b.length || (i < a.length && lengths[i + 1][j] >= lengths[i][j + 1])) removed.push(h("del", {}, a[i++]));
     else added.push(h("ins", {}, b[j++]));
   }
-  return [h("pre", {}, removed), h("pre", {}, added)];
+  return [verbatim(removed), verbatim(added)];
 }
 
 const words = (text) => text.match(/\s+|[\p{L}\p{N}_]+|[^\s\p{L}\p{N}_]/gu) ?? [];

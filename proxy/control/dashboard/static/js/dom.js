@@ -21,6 +21,11 @@ export function table({ caption, columns, rows, empty = "Nothing yet." }) {
       h("tbody", {}, rows.map((row) => h("tr", {}, columns.map((column) => h("td", { class: kind(column) }, column.cell(row) ?? "–")))))));
 }
 
+// Text as it is; where it is long it scrolls, and so it takes the keyboard.
+export function verbatim(...children) {
+  return h("pre", { tabindex: "0" }, ...children);
+}
+
 export function facts(pairs) {
   return h("dl", { class: "facts" },
     Object.entries(pairs).filter(([, value]) => value !== undefined).map(([name, value]) => [h("dt", {}, name), h("dd", {}, value ?? "–")]));

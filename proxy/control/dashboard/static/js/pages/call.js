@@ -2,7 +2,7 @@
 
 import { get, post } from "../api.js";
 import { answerText, conversation, json } from "../conversation.js";
-import { card, facts, h, show, table } from "../dom.js";
+import { card, facts, h, show, table, verbatim } from "../dom.js";
 import { bytes, count, dollars, milliseconds, percent, when } from "../format.js";
 
 export const title = () => "Call";
@@ -11,7 +11,7 @@ export async function open(place, { argument, signal }) {
   const call = await get(`/calls/${argument}`, {}, signal);
   show(place, why(call), h("div", { class: "grid" },
     card("Conversation", conversation(call.request_body), h("details", {}, h("summary", {}, "Request as sent"), json(call.request_body))),
-    card("Answer", h("pre", {}, answerText(call.response_body)), h("details", {}, h("summary", {}, "Response as received"), json(call.response_body)))),
+    card("Answer", verbatim(answerText(call.response_body)), h("details", {}, h("summary", {}, "Response as received"), json(call.response_body)))),
     judge(call.id));
   return null;
 }

@@ -41,7 +41,6 @@ function page(stats, timeline, tasks, changes) {
 
 function summary(stats) {
   const rate = stats.replacement_rate;
-  const routes = Object.entries(stats.latency_ms).map(([route, times]) => `${route} ${milliseconds(times.p50)}`).join(", ");
   return tiles([
     { name: "Replaced, by calls", value: percent(rate.calls), more: `${count(stats.replaced)} of ${count(stats.routable)} routable calls`, main: true },
     { name: "By tokens", value: percent(rate.tokens) },
@@ -49,29 +48,30 @@ function summary(stats) {
     { name: "Cost avoided", value: dollars(stats.cost_avoided), more: `spent ${dollars(stats.cost)}` },
     { name: "Fallbacks", value: count(Object.values(stats.fallbacks).reduce((sum, each) => sum + each, 0)), more: Object.entries(stats.fallbacks).map(([cause, number]) => `${cause} ${number}`).join(", ") || "none" },
     { name: "Added by the proxy", value: milliseconds(stats.overhead_ms.p50), more: `p99 ${milliseconds(stats.overhead_ms.p99)}` },
-    { name: "Latency, median", value: routes || "–" },
+    { name: "Understudies' median latency", value: milliseconds(stats.latency_ms.slm?.p50), more: `upstream ${milliseconds(stats.latency_ms.upstream?.p50)}` },
     { name: "Errors", value: count(stats.errors), more: `of ${count(stats.calls)} calls` },
   ]);
 }
 
-function charts({ points }) {
+function charts({ points, since, until, width }) {
+  const extent = { since: since || (points[0]?.at ?? until - width), until };
   const times = points.map((point) => point.at);
   const line = (name, value) => ({ name, values: points.map(value) });
   const latency = (route, quantile) => (point) => point.latency_ms[route]?.[quantile] ?? null;
   return h("div", { class: "grid" },
     h("section", { class: "card", "aria-label": "Replacement rate over time" }, chart({
-      title: "Replacement rate over time", times, format: percent, top: 1,
+      title: "Replacement rate over time", ...extent, times, format: percent, top: 1,
       lines: [line("calls", (point) => point.replacement_rate.calls), line("tokens", (point) => point.replacement_rate.tokens), line("dollars", (point) => point.replacement_rate.dollars)],
     })),
     h("section", { class: "card", "aria-label": "Cost avoided" }, chart({
-      title: "Cost avoided", times, format: dollars, lines: [{ ...line("avoided", (point) => point.cost_avoided), bars: true }],
+      title: "Cost avoided", ...extent, times, format: dollars, lines: [{ ...line("avoided", (point) => point.cost_avoided), bars: true }],
     })),
     h("section", { class: "card", "aria-label": "Latency by route" }, chart({
-      title: "Latency by route", times, format: milliseconds,
+      title: "Latency by route", ...extent, times, format: milliseconds,
       lines: [line("upstream p50", latency("upstream", "p50")), line("understudy p50", latency("slm", "p50")), line("upstream p95", latency("upstream", "p95")), line("understudy p95", latency("slm", "p95"))],
     })),
     h("section", { class: "card", "aria-label": "Calls over time" }, chart({
-      title: "Calls over time", times, format: count, lines: [line("routable", (point) => point.routable), line("replaced", (point) => point.replaced), line("errors", (point) => point.errors)],
+      title: "Calls over time", ...extent, times, format: count, lines: [line("routable", (point) => point.routable), line("replaced", (point) => point.replaced), line("errors", (point) => point.errors)],
     })));
 }
 

@@ -21,14 +21,17 @@ export const badge = (state) => h("span", { class: `badge ${state}` }, state);
 
 export const taskLink = (id) => h("a", { href: `/dashboard/tasks/${id}` }, id);
 
-// From the certified lower bound to 1, with the estimate and the target as a mark.
+const LEFT = 0.75; // where the bar of agreement begins: below it nobody looks for differences
+
+// From the certified lower bound to 1, with the target as a mark.
 export function agreement(found) {
   if (!found) return "–";
   const bar = h("i");
-  bar.style.left = `${found.lower * 100}%`;
+  const place = (value) => `${Math.max(0, (value - LEFT) / (1 - LEFT)) * 100}%`;
+  bar.style.left = place(found.lower);
   bar.style.right = "0";
   const mark = h("b");
-  mark.style.left = `${found.target * 100}%`;
+  mark.style.left = place(found.target);
   const words = `at least ${decimal(found.lower)}, ${found.estimate === null ? "not yet measured live" : `${percent(found.estimate)} of ${count(found.pairs)} pairs`}, target ${decimal(found.target)}`;
   return [h("span", {}, words), h("div", { class: "range", "aria-hidden": "true" }, bar, mark)];
 }
