@@ -9,10 +9,13 @@ import typer
 from cli.verbs import verbs
 
 VERBS: Final = {
+    "init": "cli.init:init",
+    "doctor": "cli.doctor:doctor",
     "serve": "cli.serve:serve",
     "demo": "cli.demo:demo",
     "stats": "cli.stats:stats",
     "calls": "cli.calls:app",
+    "convert": "cli.convert:app",
     "rules": "cli.rules_command:app",
     "keys": "cli.keys:app",
     "config": "cli.config_command:app",

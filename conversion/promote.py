@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -117,16 +117,14 @@ class Promoter:
         data: TaskData,
         replaces: str,
     ) -> DeploymentRow:
-        facts = {
+        facts: dict[str, Any] = {
             "candidate": candidate.name,
             "task": judged.task,
             "kind": data.task.kind,
             "run": self._run,
             "replaces": replaces,
             "coverage": trial.coverage,
-            "verdict": msgspec.to_builtins(trial.verdict),
-            "candidates": len(judged.trials),
-        }
+        } | msgspec.to_builtins(trial.verdict)
         with self._stores.artifacts.create(_KINDS[candidate.engine], name) as draft:
             shutil.copytree(trained.files, draft.folder, dirs_exist_ok=True, ignore=_only_ours)
             artifact = draft.commit(facts | {"threshold": trial.counts.threshold})

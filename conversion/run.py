@@ -60,6 +60,10 @@ class Run:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         return path
 
+    def reopen(self) -> None:
+        """Something is done again: the run is not finished."""
+        (self.folder / _FINISHED).unlink(missing_ok=True)
+
     def finish(self) -> None:
         """Everything is done: what was trained stands in artifacts, the rest can go."""
         replace_file(self.folder / _FINISHED, b"")
@@ -86,11 +90,6 @@ class Runs:
         for old in sorted(path for path in self._folder.glob("2*") if path.is_dir())[:-_KEPT]:
             shutil.rmtree(old, ignore_errors=True)
         return run
-
-    def going_on(self) -> Run:
-        """The run to work on: the one that was interrupted, else a new one."""
-        latest = self.latest
-        return latest if latest is not None and not latest.finished else self.begin()
 
 
 @contextlib.contextmanager

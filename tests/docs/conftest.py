@@ -26,6 +26,8 @@ def leaves(command: Any = None, path: tuple[str, ...] = ("understudy",)) -> Iter
     if not hasattr(command, "list_commands"):
         yield " ".join(path), command
         return
+    if command.invoke_without_command:
+        yield " ".join(path), command
     context = command.make_context(path[-1], [], resilient_parsing=True)
     for name in command.list_commands(context):
         yield from leaves(command.get_command(context, name), (*path, name))
