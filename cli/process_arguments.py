@@ -14,7 +14,7 @@ from config.load import Configuration, load
 
 @dataclass(frozen=True, slots=True)
 class ProcessArguments:
-    """The command line of a worker or the shipper."""
+    """The command line of a process of this server."""
 
     config: Path | None
     """The configuration file; None when the defaults hold."""
@@ -22,7 +22,9 @@ class ProcessArguments:
     lifeline: int
     """Read end of a pipe that ends with the parent."""
     listener: int
-    """The socket to accept on; -1 for the shipper."""
+    """The socket to accept on; -1 for those that accept nothing."""
+    heads: str
+    """URL of the embedded head server; empty when there is none."""
 
     def configuration(self, environ: Mapping[str, str]) -> Configuration:
         """What this process begins with. Raises ConfigError."""
@@ -36,7 +38,8 @@ def parse(description: str) -> ProcessArguments:
     parser.add_argument("--in-force", type=int, required=True)
     parser.add_argument("--lifeline", type=int, required=True)
     parser.add_argument("--listener", type=int, default=-1)
+    parser.add_argument("--heads", default="")
     given = parser.parse_args()
     return ProcessArguments(
-        find_config(given.config), InForce(given.in_force), given.lifeline, given.listener
+        find_config(given.config), InForce(given.in_force), given.lifeline, given.listener, given.heads
     )

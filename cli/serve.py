@@ -35,7 +35,7 @@ def serve(
         int | None, typer.Option(min=1, max=_MOST_WORKERS, help="Workers, instead of server.workers.")
     ] = None,
 ) -> None:
-    """Serve the proxy: workers, and the shipper that moves the journal into the database."""
+    """Serve the proxy: workers, the shipper that moves the journal into the database, and what learns from it."""
     path = find_config(config)
     configuration = load_configuration(path)
     settings = configuration.settings
@@ -52,6 +52,7 @@ def serve(
         listener,
         workers=workers or settings.server.workers,
         drain=settings.server.drain,
+        published=configuration.published if settings.learning.enabled else None,
     )
     where = f"[{chosen_host}]" if ":" in chosen_host else chosen_host
     print(f"understudy is listening on http://{where}:{listener.getsockname()[1]}", flush=True)

@@ -1,4 +1,4 @@
-"""The parent process: binds the socket, starts workers and the shipper, restarts what dies, stops all in order.
+"""The parent process: binds the sockets, starts workers, shipper and what learns, restarts what dies, stops all in order.
 
 The parent does no work of its own, so that it has no reason to die. Should it be killed all the same, its children see
 the end of their lifeline pipe and stop by themselves. Children stand in sessions of their own: a Ctrl-C in the terminal
@@ -43,13 +43,17 @@ class Child:
     name: str
     command: Sequence[str]
     descriptors: Sequence[int]
+    awaits: Path | None = None
+    """It is not started before this file exists."""
+    vital: bool = True
+    """Whether the server is pointless without it."""
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     pause: float = _SHORTEST_PAUSE
     restart_at: float = 0.0
     starts: int = 0
     hopeless: bool = False
-    """Its first start ended with the exit code for surroundings that must be put right by hand."""
+    """It is vital, and its first start ended with the exit code for surroundings that must be put right by hand."""
 
     def start(self) -> None:
         """Start it; what the system refuses now (memory, processes) is tried again later."""
@@ -65,16 +69,21 @@ class Child:
         else:
             log.info("%s started (pid %d)", self.name, self.process.pid)
 
+    def begin(self) -> None:
+        """Start it when it is time to."""
+        if self.awaits is None or self.awaits.exists():
+            self.start()
+
     def watch(self) -> None:
         """Notice an end, and start again after a pause that grows while the child keeps dying young."""
         if self.process is None:
             if time.monotonic() >= self.restart_at:
-                self.start()
+                self.begin()
             return
         code = self.process.poll()
         if code is None:
             return
-        if self.starts == 1 and code == EXIT_USAGE:
+        if self.vital and self.starts == 1 and code == EXIT_USAGE:
             self.hopeless = True
             return
         log.error("%s (pid %d) %s; it is started again", self.name, self.process.pid, _ending(code))
@@ -105,11 +114,15 @@ class Child:
 
 @dataclass(slots=True)
 class Supervisor:
-    """Runs the workers and the shipper until a signal comes."""
+    """Runs all processes of one server until a signal comes."""
 
     workers: list[Child]
     shipper: Child
+    learning: list[Child]
+    """What agents can do without, in the order in which it is stopped: head server, gatekeeper."""
     listener: socket.socket
+    heads: socket.socket
+    """Where the head server listens, bound here so that its address outlives it."""
     drain: float
     lifeline: int
     """Write end of the pipe that children watch; open as long as this process lives."""
@@ -120,9 +133,9 @@ class Supervisor:
         for number in _STOP_SIGNALS:
             if signal.getsignal(number) != signal.SIG_IGN:  # nohup's choice stands
                 signal.signal(number, self._on_signal)
-        children = (self.shipper, *self.workers)
+        children = (self.shipper, *self.workers, *self.learning)
         for child in children:
-            child.start()
+            child.begin()
         while not self._stopping and not self._hopeless:
             for child in children:
                 child.watch()
@@ -150,6 +163,10 @@ class Supervisor:
         deadline = time.monotonic() + self.drain + _GRACE_SECONDS
         for worker in self.workers:
             worker.wait(max(0.0, deadline - time.monotonic()))
+        for child in self.learning:
+            child.signal(signal.SIGTERM)
+            child.wait(_GRACE_SECONDS)
+        self.heads.close()
         # The shipper goes last, so that it ships what the workers wrote to their end.
         self.shipper.signal(signal.SIGTERM)
         self.shipper.wait(_GRACE_SECONDS * 2)
@@ -157,25 +174,52 @@ class Supervisor:
 
 
 def supervisor_for(
-    config: Path | None, in_force: InForce, listener: socket.socket, *, workers: int, drain: float
+    config: Path | None,
+    in_force: InForce,
+    listener: socket.socket,
+    *,
+    workers: int,
+    drain: float,
+    published: Path | None,
 ) -> Supervisor:
-    """Prepare the processes of one server; `listener` is bound and listening."""
+    """Prepare the processes of one server; `listener` is bound and listening.
+
+    `published` is the file that says what is deployed; None leaves out the processes that learning takes."""
     lifeline_read, lifeline_write = os.pipe()
+    heads = _loopback()
     chosen = ["--config", str(config)] if config else []
     common = [*chosen, "--lifeline", str(lifeline_read), "--in-force", str(in_force.fd)]
+    common += ["--heads", f"http://127.0.0.1:{heads.getsockname()[1]}/v1"]
     shared = [lifeline_read, in_force.fd]
-    worker = [*_PYTHON, "cli.worker", *common, "--listener", str(listener.fileno())]
-    shipper = [*_PYTHON, "cli.shipping", *common]
+
+    def child(name: str, module: str, *sockets: socket.socket) -> Child:
+        listening = [text for held in sockets for text in ("--listener", str(held.fileno()))]
+        descriptors = [*(held.fileno() for held in sockets), *shared]
+        return Child(name, [*_PYTHON, module, *common, *listening], descriptors)
+
+    learning = [child("head server", "cli.heads", heads), child("gatekeeper", "cli.gatekeeping")]
+    for beside in learning:
+        beside.vital = False
+    learning[
+        0
+    ].awaits = published  # nothing to serve before the first understudy: a small install does without it
+
     return Supervisor(
-        workers=[
-            Child(f"worker {number}", worker, [listener.fileno(), *shared])
-            for number in range(1, workers + 1)
-        ],
-        shipper=Child("shipper", shipper, shared),
+        workers=[child(f"worker {number}", "cli.worker", listener) for number in range(1, workers + 1)],
+        shipper=child("shipper", "cli.shipping"),
+        learning=learning if published else [],
         listener=listener,
+        heads=heads,
         drain=drain,
         lifeline=lifeline_write,
     )
+
+
+def _loopback() -> socket.socket:
+    """A free port of this machine's own, bound and not listening: until a server listens, connections are refused."""
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    bound.bind(("127.0.0.1", 0))
+    return bound
 
 
 def _ending(code: int) -> str:

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import uvicorn
@@ -29,9 +30,13 @@ from proxy.control.app import create_control
 from proxy.control.readings import Readings
 from proxy.control.rules_desk import RulesDesk
 from proxy.live import Live
+from proxy.published import LearnedStatus, PublishedWatcher
+from proxy.recogniser import open_recogniser
 from proxy.server import server_for
 from proxy.transport.choice import create_transport
 from proxy.workers import WorkerBoard, WorkerStatus
+from serving.publication import read_publication
+from store.artifacts import ArtifactStore
 from store.errors import StoreError
 from store.journal import Journal
 from store.keyring import KeyRing
@@ -49,6 +54,8 @@ class Worker:
     journal: Journal
     live: Live
     watcher: Watcher
+    published: PublishedWatcher | None
+    """None where learning is not enabled."""
     board: WorkerBoard
 
     def status(self) -> WorkerStatus:
@@ -63,6 +70,8 @@ class Worker:
             restart_needed=watcher.pending_restart,
             journal_lost=journal.lost,
             journal_error=type(journal.last_error).__name__ if journal.last_error else None,
+            learned=self.published.status() if self.published else LearnedStatus(),
+            engines=self.live.engines.status(),
         )
 
     def close(self) -> None:
@@ -71,13 +80,16 @@ class Worker:
         self.board.withdraw(os.getpid())
 
 
-def compose(configuration: Configuration, environ: Mapping[str, str], in_force: InForce) -> Worker:
-    """Build a worker. Raises StoreError when the journal, its keys or the store's URL cannot be used."""
+def compose(
+    configuration: Configuration, environ: Mapping[str, str], in_force: InForce, heads: str = ""
+) -> Worker:
+    """Build a worker; `heads` is the URL of the embedded head server. Raises StoreError when the journal, its keys or
+    the store's URL cannot be used."""
     settings = configuration.settings
     state = settings.state_dir
     ring = KeyRing.load(key_file(configuration), environ)
     journal = Journal(state / "journal", ring)
-    live = Live(configuration)
+    live = Live(configuration, heads)
     board = WorkerBoard(state / "workers")
     auth: Authenticator = Passthrough()
     keys = ProxyKeys(state / MIRROR_FILE) if settings.auth.mode == "keys" else None
@@ -90,6 +102,7 @@ def compose(configuration: Configuration, environ: Mapping[str, str], in_force: 
         in_force.put(fresh)
 
     watcher = Watcher(configuration, environ, on_change=change)
+    published = _published(configuration, ring, live) if settings.learning.enabled else None
     worker: Worker
 
     def status() -> WorkerStatus:
@@ -113,10 +126,22 @@ def compose(configuration: Configuration, environ: Mapping[str, str], in_force: 
         journal,
         create_transport(settings.server.transport),
         control,
-        background=[watcher.run, housekeeping],
+        background=[watcher.run, housekeeping, *([published.run] if published else [])],
     )
-    worker = Worker(app, journal, live, watcher, board)
+    worker = Worker(app, journal, live, watcher, published, board)
     return worker
+
+
+def _published(configuration: Configuration, ring: KeyRing, live: Live) -> PublishedWatcher:
+    """What is deployed, in force before the first call."""
+    watcher = PublishedWatcher(
+        configuration.published,
+        lambda path: read_publication(path, ring),
+        partial(open_recogniser, ArtifactStore(configuration.artifacts, ring)),
+        live.learn,
+    )
+    watcher.look()
+    return watcher
 
 
 class Ending:
@@ -163,7 +188,7 @@ def main() -> None:
     logs.configure()
     try:
         configuration = arguments.configuration(os.environ)
-        worker = compose(configuration, os.environ, arguments.in_force)
+        worker = compose(configuration, os.environ, arguments.in_force, arguments.heads)
     except (ConfigError, StoreError) as error:
         print(f"understudy: {error}", file=sys.stderr)
         sys.exit(EXIT_USAGE)

@@ -141,7 +141,12 @@ class Forwarder:
         injected = inject(body, parsed) if call.endpoint in _USAGE_ENDPOINTS else None
         try:
             held = await self._understudies.ask(
-                call, understudy, injected or body, parsed, limit=decision.timeout
+                call,
+                understudy,
+                injected or body,
+                parsed,
+                limit=decision.timeout,
+                threshold=decision.threshold,
             )
         except Declined as declined:
             call.tried("slm", engine, declined.status, declined.cause)

@@ -1,4 +1,7 @@
-"""Where requests can go: upstreams chosen by model, engines chosen by understudy. Hosts come from the configuration only."""
+"""Where requests can go: upstreams chosen by model, engines chosen by understudy.
+
+Hosts come from the configuration, and from the supervisor, which knows where the embedded head server listens.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from proxy import header_rules
+from proxy.engine_server import EngineServer
 from proxy.transport.base import Headers, Timeouts
 
 
@@ -67,16 +71,17 @@ class Upstreams:
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """One local model server, as an understudy sees it."""
+    """One or more local servers of the same models, as an understudy sees them."""
 
     name: str
-    base_url: str
+    servers: tuple[EngineServer, ...]
     api_key: str | None = None
     timeouts: Timeouts = field(default_factory=lambda: Timeouts(connect=1.0, first_byte=30.0, idle=30.0))
 
-    def url(self, path: str) -> str:
-        """The engine's URL for the agent's path below `/v1`."""
-        return self.base_url + path.removeprefix("/v1")
+    def willing(self) -> list[EngineServer]:
+        """The servers that may be asked now, the one with the fewest requests in flight first."""
+        willing = [server for server in self.servers if server.breaker.admits()]
+        return sorted(willing, key=lambda server: (server.in_flight, server.taken))
 
 
 @dataclass(frozen=True, slots=True)

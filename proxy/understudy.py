@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ import orjson
 
 from proxy import header_rules
 from proxy.call import Call
+from proxy.engine_server import EngineServer, Lease
 from proxy.errors import cause_of
 from proxy.targets import Understudy
 from proxy.transport.base import Headers, Request, Response, Transport, TransportError
@@ -27,8 +29,17 @@ from wire.sse import Splitter, parse
 DEFAULT_TIMEOUT: Final = 30.0
 """Seconds until an answer may be released, where neither rule nor understudy names a limit."""
 
+CONFIDENCE_HEADER: Final = b"x-understudy-confidence"
+"""By which an engine says how sure it is of its answer: a number from 0 to 1."""
+
 LARGEST_HELD: Final = 32 * 1024 * 1024
 """Bytes of an answer that may be held back; a longer one is declined."""
+
+_NOT_CONNECTED: Final = ("connect", "connect_timeout")
+"""Causes after which another server may be asked: nothing was sent."""
+
+_LONG_SILENCE: Final = 5.0
+"""Seconds after which a server that has said nothing has failed; a shorter limit is only the rule's impatience."""
 
 
 class Declined(Exception):
@@ -45,6 +56,7 @@ class Held:
     """A response whose first chunks were read and approved; the rest follows as it arrives. Satisfies Response."""
 
     response: Response
+    lease: Lease
     approved: list[bytes]
     complete: bool
     status: int = field(init=False)
@@ -70,6 +82,7 @@ class Held:
         return b"".join([chunk async for chunk in self.chunks()])
 
     async def aclose(self) -> None:
+        self.lease.close()
         await self.response.aclose()
 
 
@@ -88,49 +101,92 @@ class UnderstudyClient:
         parsed: Mapping[str, Any],
         *,
         limit: float | None,
+        threshold: float = 0.0,
     ) -> Held:
-        """Get an answer that may be shown. Raises Declined, and leaves no connection open then."""
+        """Get an answer that may be shown, from the server with the fewest requests in flight; where that cannot be
+        reached, from the next. Raises Declined, and leaves no connection open then.
+
+        `limit` is in seconds; an answer whose confidence is below `threshold` is declined."""
+        engine = understudy.engine
         seconds = limit or understudy.timeout or DEFAULT_TIMEOUT
-        call.tries("slm", understudy.engine.name)
-        call.waits()
-        try:
-            async with asyncio.timeout(seconds):
-                held = await self._approved(call, understudy, body, parsed)
-        except TimeoutError:
-            raise Declined("timeout") from None
-        except TransportError as error:
-            raise Declined(cause_of(error)) from error
-        finally:
-            call.resumes()
-        return held
+        deadline = asyncio.get_running_loop().time() + seconds
+        rewritten = _with_model(body, understudy.model)
+        servers = engine.willing()
+        if not servers:
+            raise Declined("breaker_open")
+        while True:
+            server = servers.pop(0)
+            request = _request_for(call, understudy, server, rewritten)
+            call.tries("slm", engine.name)
+            call.waits()
+            try:
+                return await self._ask_server(call, server, request, parsed, threshold, deadline)
+            except Declined as declined:
+                if not servers or declined.cause not in _NOT_CONNECTED:
+                    raise
+                call.tried("slm", engine.name, 0, declined.cause)
+            finally:
+                call.resumes()
+
+    async def _ask_server(
+        self,
+        call: Call,
+        server: EngineServer,
+        request: Request,
+        parsed: Mapping[str, Any],
+        threshold: float,
+        deadline: float,
+    ) -> Held:
+        loop = asyncio.get_running_loop()
+        lease, began = server.take(), loop.time()
+        with ExitStack() as unless_held:
+            unless_held.callback(lease.close)
+            try:
+                async with asyncio.timeout_at(deadline):
+                    held = await self._approved(call, lease, request, parsed, threshold)
+            except TimeoutError:
+                if loop.time() - began >= _LONG_SILENCE:
+                    lease.failed()
+                raise Declined("timeout") from None
+            except TransportError as error:
+                lease.failed()
+                raise Declined(cause_of(error)) from error
+            unless_held.pop_all()
+            return held
 
     async def _approved(
-        self, call: Call, understudy: Understudy, body: bytes, parsed: Mapping[str, Any]
+        self, call: Call, lease: Lease, request: Request, parsed: Mapping[str, Any], threshold: float
     ) -> Held:
-        response = await self._transport.send(_request_for(call, understudy, body))
+        response = await self._transport.send(request)
+        lease.answered(response.status)
         try:
             if response.status >= 400:
-                raise Declined("status", response.status)
-            return await self._hold(call, response, parsed)
+                raise Declined("model_missing" if response.status == 404 else "status", response.status)
+            call.confidence = _confidence(response)
+            if threshold > 0 and (call.confidence is None or call.confidence < threshold):
+                raise Declined("confidence", response.status)
+            return await self._hold(call, lease, response, parsed)
         except BaseException:
             await response.aclose()
             raise
 
-    async def _hold(self, call: Call, response: Response, parsed: Mapping[str, Any]) -> Held:
+    async def _hold(self, call: Call, lease: Lease, response: Response, parsed: Mapping[str, Any]) -> Held:
         is_events = header_rules.first(response.headers, b"content-type").startswith("text/event-stream")
         if call.stream != is_events:
             raise Declined("protocol", response.status)
         if is_events:
-            return await self._hold_stream(call, response, parsed)
+            return await self._hold_stream(call, lease, response, parsed)
         chunks = [chunk async for chunk in _bounded(response)]
         try:
             answer = orjson.loads(b"".join(chunks))
         except orjson.JSONDecodeError:
             raise Declined("malformed", response.status) from None
         self._check(call, parsed, answer, response.status)
-        return Held(response, chunks, complete=True)
+        return Held(response, lease, chunks, complete=True)
 
-    async def _hold_stream(self, call: Call, response: Response, parsed: Mapping[str, Any]) -> Held:
+    async def _hold_stream(
+        self, call: Call, lease: Lease, response: Response, parsed: Mapping[str, Any]
+    ) -> Held:
         whole = expects_structure(call.endpoint, parsed)
         splitter, accumulator = Splitter(), accumulator_for(call.endpoint)
         held: list[bytes] = []
@@ -141,11 +197,11 @@ class UnderstudyClient:
             if accumulator.error is not None:
                 raise Declined("error_event", response.status)
             if accumulator.has_content and not whole:
-                return Held(response, held, complete=False)
+                return Held(response, lease, held, complete=False)
         if not accumulator.done:
             raise Declined("truncated", response.status)
         self._check(call, parsed, accumulator.body(), response.status)
-        return Held(response, held, complete=True)
+        return Held(response, lease, held, complete=True)
 
     def _check(self, call: Call, parsed: Mapping[str, Any], answer: object, status: int) -> None:
         if not isinstance(answer, dict):
@@ -164,16 +220,28 @@ async def _bounded(response: Response) -> AsyncIterator[bytes]:
         yield chunk
 
 
-def _request_for(call: Call, understudy: Understudy, body: bytes) -> Request:
-    engine = understudy.engine
+def _confidence(response: Response) -> float | None:
+    """How sure the engine is of its answer; None where it does not say so in a number from 0 to 1."""
     try:
-        rewritten = replace_member(body, "model", orjson.dumps(understudy.model))
+        said = float(header_rules.first(response.headers, CONFIDENCE_HEADER) or "nan")
+    except ValueError:
+        return None
+    return said if 0 <= said <= 1 else None
+
+
+def _with_model(body: bytes, model: str) -> bytes:
+    try:
+        return replace_member(body, "model", orjson.dumps(model))
     except SpliceError:
         raise Declined("no_model") from None
+
+
+def _request_for(call: Call, understudy: Understudy, server: EngineServer, body: bytes) -> Request:
+    engine = understudy.engine
     return Request(
         method="POST",
-        url=engine.url(call.path),
+        url=server.url + call.path.removeprefix("/v1"),
         headers=call.headers.for_engine(engine.api_key),
-        body=rewritten,
+        body=body,
         timeouts=engine.timeouts,
     )

@@ -9,6 +9,9 @@ from typing import Final
 
 import msgspec
 
+from proxy.engine_server import ServerStatus
+from proxy.published import LearnedStatus
+
 STALE_SECONDS: Final = 10.0
 """A worker that has not written for this long is gone."""
 
@@ -30,6 +33,9 @@ class WorkerStatus(msgspec.Struct, frozen=True, kw_only=True):
     journal_lost: int
     """Records that could not be appended since this worker started."""
     journal_error: str | None
+    learned: LearnedStatus = LearnedStatus()
+    engines: tuple[ServerStatus, ...] = ()
+    """The servers of small models, as this worker sees them."""
 
 
 class WorkerBoard:
