@@ -1,6 +1,6 @@
 """The demo agent: works support tickets with the official OpenAI SDK, through whatever `base_url` it is given.
 
-Each ticket takes six kinds of call, some streamed and some not, each with its own system prompt. The SDK is imported
+Each ticket takes seven kinds of call, some streamed and some not, each with its own system prompt. The SDK is imported
 here and nowhere else in the project's packages (extra `dev`).
 """
 
@@ -22,6 +22,8 @@ class Worked:
 
     label: str
     urgent: bool
+    queue: str
+    """The team that the ticket was routed to."""
     fields: dict[str, Any]
     tool: str
     """The tool that was called; empty when the customer was asked something instead."""
@@ -128,6 +130,7 @@ def _script(ticket: str, *, planning: bool) -> _Script:
     as_order = ("response_format", {"type": "json_schema", "json_schema": schema})
     label = (yield _Step("whole", _messages("classify", ticket))).text.strip()
     urgent = (yield _Step("whole", _messages("urgency", ticket))).text.strip().lower().startswith("yes")
+    queue = (yield _Step("whole", _messages("queue", ticket))).text.strip()
     fields = json.loads((yield _Step("whole", _messages("extract", ticket), options=(as_order,))).text)
 
     messages = _messages("act", ticket)
@@ -142,8 +145,8 @@ def _script(ticket: str, *, planning: bool) -> _Script:
     labelled = f"Label: {label}\nTicket:\n{ticket}"
     reply = (yield _Step("streamed", _messages("reply", labelled), temperature=0.7)).text
     plan = (yield _Step("streamed", _messages("plan", ticket), temperature=0.7)).text if planning else ""
-    calls = 5 + planning + bool(tool)
-    return Worked(label, urgent, fields, tool, arguments, outcome, reply, plan, calls)
+    calls = 6 + planning + bool(tool)
+    return Worked(label, urgent, queue, fields, tool, arguments, outcome, reply, plan, calls)
 
 
 def _worked(finished: StopIteration) -> Worked:

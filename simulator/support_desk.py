@@ -1,7 +1,7 @@
 """The support-desk scenario: plays the LLM behind a support-desk agent.
 
-Six kinds of call are recognised from the request alone: classify, urgency, extract, act (tools), reply, plan. What is
-none of them gets the general brain. The answers come from reading the ticket; at a temperature above 0 a small share
+Seven kinds of call are recognised from the request alone: classify, urgency, queue, extract, act (tools), reply, plan.
+What is none of them gets the general brain. The answers come from reading the ticket; at a temperature above 0 a small share
 of them is off, as a real model's are.
 """
 
@@ -17,7 +17,7 @@ from serving.endpoints.answer import Answer, limited, tool_calls
 from serving.endpoints.prompt import Prompt, text_of
 from simulator.desk.actions import action, outcome, question
 from simulator.desk.plans import plan
-from simulator.desk.prompts import LABELS, TOOL_NAMES, Kind
+from simulator.desk.prompts import LABELS, QUEUES, TOOL_NAMES, Kind
 from simulator.desk.reading import Reading
 from simulator.desk.replies import reply
 from simulator.general import GeneralBrain
@@ -58,7 +58,7 @@ class SupportDesk:
 
 
 def kind_of(prompt: Prompt) -> Kind | None:
-    """Which of the six kinds of call this is; None for something else."""
+    """Which of the seven kinds of call this is; None for something else."""
     system = prompt.text("system").lower()
     if any(tool.get("name") in TOOL_NAMES for tool in prompt.tools):
         return "act"
@@ -70,6 +70,8 @@ def kind_of(prompt: Prompt) -> Kind | None:
         return "classify"
     if "yes or no" in system:
         return "urgency"
+    if "queue" in system:
+        return "queue"
     if "template" in system:
         return "reply"
     return "plan" if "plan" in system else None
@@ -87,6 +89,8 @@ def _text(kind: Kind, prompt: Prompt, reading: Reading, rng: random.Random, *, o
         return rng.choice(LABELS) if odd else reading.label
     if kind == "urgency":
         return "yes" if reading.urgent != odd else "no"
+    if kind == "queue":
+        return rng.choice(tuple(QUEUES.values())) if odd else QUEUES[reading.label]
     if kind == "extract":
         fields: dict[str, Any] = reading.fields()
         if odd:

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final, Literal, get_args
 
 from simulator.desk.wording import Label
 
-Kind = Literal["classify", "urgency", "extract", "act", "reply", "plan"]
+Kind = Literal["classify", "urgency", "queue", "extract", "act", "reply", "plan"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 LABELS: Final[tuple[Label, ...]] = get_args(Label)
+QUEUES: Final[Mapping[Label, str]] = {
+    "order_status": "logistics",
+    "refund": "returns",
+    "exchange": "returns",
+    "damaged_item": "returns",
+    "billing": "finance",
+    "account_access": "accounts",
+    "product_question": "sales",
+    "cancel_order": "logistics",
+}
+"""Which team's queue a ticket belongs in."""
 
 SYSTEM: Final[dict[Kind, str]] = {
     "classify": (
@@ -18,6 +30,10 @@ SYSTEM: Final[dict[Kind, str]] = {
     "urgency": (
         "You judge whether a support ticket is urgent: whether the customer says that it cannot wait, or somebody's "
         "safety is at risk. Answer yes or no and nothing else."
+    ),
+    "queue": (
+        "You route support tickets of an online shop to the team that has to act. Answer with the name of one queue "
+        "and nothing else.\nQueues: " + ", ".join(sorted(set(QUEUES.values())))
     ),
     "extract": (
         "You extract order fields from a support ticket of an online shop. Use null for what the ticket does not say. "

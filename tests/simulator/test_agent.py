@@ -15,6 +15,7 @@ from simulator.agent import AsyncSupportDeskAgent, SupportDeskAgent
 from simulator.app import create_app
 from simulator.desk.actions import action
 from simulator.desk.prompts import SYSTEM
+from simulator.desk.prompts import QUEUES
 from simulator.desk.reading import Reading
 from simulator.server import RunningServer
 from simulator.settings import Settings
@@ -36,7 +37,8 @@ def test_the_agent_finds_the_truth(client: OpenAI) -> None:
         assert worked.outcome
         assert worked.reply.endswith("Your support team")
         assert len(worked.plan.split()) > 100
-        assert worked.calls == (7 if worked.tool else 6)
+        assert worked.queue == QUEUES[made.label]
+        assert worked.calls == (8 if worked.tool else 7)
         tools.add(worked.tool)
     assert len(tools) >= 4
 

@@ -67,7 +67,7 @@ def test_response_headers_are_those_of_the_real_api(http: httpx2.Client) -> None
         assert headers[name]
 
 
-@pytest.mark.parametrize("kind", ["classify", "urgency", "extract", "act", "reply", "plan"])
+@pytest.mark.parametrize("kind", ["classify", "urgency", "queue", "extract", "act", "reply", "plan"])
 def test_include_usage_changes_nothing_but_usage(http: httpx2.Client, kind: Kind) -> None:
     body = asked(kind, stream=True)
     plain = http.post("/v1/chat/completions", json=body).content
