@@ -14,8 +14,7 @@ from serving.endpoints.dialect import VllmDialect
 from simulator.agent import AsyncSupportDeskAgent, SupportDeskAgent
 from simulator.app import create_app
 from simulator.desk.actions import action
-from simulator.desk.prompts import SYSTEM
-from simulator.desk.prompts import QUEUES
+from simulator.desk.prompts import QUEUES, SYSTEM
 from simulator.desk.reading import Reading
 from simulator.server import RunningServer
 from simulator.settings import Settings
