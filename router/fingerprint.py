@@ -11,12 +11,17 @@ from typing import Any, Final, Generic, TypeVar
 import orjson
 
 from router.decision import Query
-from router.skeleton import HEAD, TAIL, Skeleton, skeleton
+from router.skeleton import HEAD, TAIL, Skeleton, ends, skeleton
 from wire import shape
 from wire.tolerant import mapping, mappings, text
 
 KEPT: Final = 2_048
 """Prompts, and lists of tools, whose reading is remembered."""
+
+USER_HEAD: Final = 1_500
+USER_TAIL: Final = 500
+"""Characters that are read of a user text where it stands in for instructions: a template stands at the ends, what it
+was filled with in between."""
 
 Value = TypeVar("Value")
 Turns = list[Mapping[str, Any]]
@@ -91,12 +96,11 @@ class Fingerprints:
         asked = self._shape(query, turns)
         if not stands_in(alone):
             return Fingerprint(asked, alone, None)
-        user = shape.user_text(turns)
-        return Fingerprint(asked, self._skeleton(f"{system}\n{user}" if system else user), alone)
+        said = f"{system}\n{ends(shape.user_text(turns), USER_HEAD, USER_TAIL)}"
+        return Fingerprint(asked, self._skeleton(said), alone)
 
     def _skeleton(self, said: str) -> Skeleton:
-        if len(said) > HEAD + TAIL:
-            said = f"{said[:HEAD]}\n{said[-TAIL:]}"
+        said = ends(said, HEAD, TAIL)
         return self._skeletons.get(said.encode("utf-8", "surrogatepass"), lambda: skeleton(said))
 
     def _shape(self, query: Query, turns: Turns) -> Shape:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +15,15 @@ from router.fingerprint import Fingerprint, Shape
 from router.minhash import MinHash, Signature, likeness
 from router.skeleton import Skeleton
 
-ALIKE: Final = 0.5
-"""Share of lines in common, boilerplate apart, that makes two prompts with one opening the same."""
+ALIKE: Final = 0.4
+"""Share of what two prompts say that both must say, boilerplate apart."""
 
-SAME_PERSONA: Final = 0.1
-"""The same where the two first sentences are."""
+_OPENING: Final = 2
+_PERSONA: Final = 6
+"""How many lines the first sentence in common counts as, and the first two: agents say there who they are. Short
+prompts are told by them; in a long one the rest has to agree as well."""
 
-_Family = tuple[str, bytes, bytes, bool]
+_Family = tuple[str, bytes, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +32,13 @@ class Outline:
 
     endpoint: str
     format: bytes
-    tools: tuple[str, ...]
-    after_tool: bool
     opening: bytes
+    generic: bool
     persona: bytes
+    lines: int
+    """How many lines it has without boilerplate, tools included: each counts as one."""
     signature: bytes
-    """MinHash of its lines without boilerplate."""
+    """MinHash of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +47,11 @@ class Near:
 
     target: int
     likeness: float
-    """Share of lines in common, estimated."""
+    """Share of what the two prompts say that both say, estimated."""
 
 
 class Outlines:
-    """Known prompts by what a near match must have in common with them: endpoint, format, role shape and opening."""
+    """Known prompts by what a near match must have in common with them: endpoint, response format and opening."""
 
     def __init__(self, outlines: Sequence[tuple[Outline, int]], boilerplate: Collection[int]) -> None:
         self._boilerplate = boilerplate
@@ -59,30 +63,24 @@ class Outlines:
 
     def find(self, fingerprint: Fingerprint) -> Near | None:
         """The known prompt that is most like this one; None when none is alike enough."""
-        if not fingerprint.prompt.opening:
-            return None
-        family = (
-            fingerprint.shape.endpoint,
-            fingerprint.shape.format,
-            fingerprint.prompt.opening,
-            fingerprint.shape.after_tool,
-        )
-        rows = self._families.get(family)
+        shape, prompt = fingerprint.shape, fingerprint.prompt
+        rows = self._families.get((shape.endpoint, shape.format, prompt.opening))
         if rows is None:
             return None
-        return rows.nearest(outline(fingerprint.shape, fingerprint.prompt, self._boilerplate, self._minhash))
+        return rows.nearest(outline_of(shape, prompt, self._boilerplate, self._minhash))
 
 
-def outline(shape: Shape, prompt: Skeleton, boilerplate: Collection[int], minhash: MinHash) -> Outline:
+def outline_of(shape: Shape, prompt: Skeleton, boilerplate: Collection[int], minhash: MinHash) -> Outline:
     """The outline of a fingerprint."""
-    telling = [line for line in prompt.lines if line not in boilerplate]
+    telling = {line for line in prompt.lines if line not in boilerplate}
+    telling.update(crc32(b"tool " + name.encode("utf-8", "surrogatepass")) for name in shape.tools)
     return Outline(
         endpoint=shape.endpoint,
         format=shape.format,
-        tools=shape.tools,
-        after_tool=shape.after_tool,
         opening=prompt.opening,
+        generic=prompt.generic,
         persona=prompt.persona,
+        lines=len(telling),
         signature=minhash.sign(telling).tobytes(),
     )
 
@@ -91,28 +89,37 @@ class _Rows:
     """The outlines of one family, as arrays."""
 
     def __init__(self, members: Sequence[tuple[Outline, int]]) -> None:
-        self._signatures = np.stack([_signature(outline) for outline, _ in members])
-        self._personas = [outline.persona for outline, _ in members]
-        self._tools = [frozenset(outline.tools) for outline, _ in members]
+        self._outlines = Stack([outline for outline, _ in members])
         self._targets = [target for _, target in members]
 
     def nearest(self, asked: Outline) -> Near | None:
-        alike = likeness(_signature(asked), self._signatures)
-        tools = frozenset(asked.tools)
-        for row in np.argsort(-alike, kind="stable"):
-            enough = SAME_PERSONA if self._personas[row] == asked.persona else ALIKE
-            if alike[row] >= enough and tools_fit(tools, self._tools[row]):
-                return Near(self._targets[row], float(alike[row]))
-        return None
+        alike = self._outlines.alike(asked)
+        best = int(alike.argmax())
+        return Near(self._targets[best], float(alike[best])) if alike[best] >= ALIKE else None
 
 
-def tools_fit(one: frozenset[str], other: frozenset[str]) -> bool:
-    """Whether two sets of tools are alike enough: at least half of the names in common, or none on either side."""
-    return 2 * len(one & other) >= len(one | other)
+class Stack:
+    """Outlines of one endpoint, response format and opening, to be compared with another of the same."""
+
+    def __init__(self, outlines: Sequence[Outline]) -> None:
+        self._signatures = np.stack([_signature(outline) for outline in outlines])
+        self._lines = np.array([outline.lines for outline in outlines], np.float64)
+        self._personas = np.array([int.from_bytes(outline.persona) for outline in outlines], np.uint64)
+
+    def alike(self, asked: Outline) -> NDArray[np.float64]:
+        """What each has in common with another, from 0 to 1: Jaccard's index over lines and names of tools, where
+        the opening and the persona count as several lines."""
+        index = likeness(_signature(asked), self._signatures)
+        both = self._lines + asked.lines
+        common = index * both / (1 + index)
+        persona = np.where(self._personas == np.uint64(int.from_bytes(asked.persona)), _PERSONA, 0)
+        counted = persona / 2 if asked.generic else np.maximum(persona, _OPENING)
+        alike: NDArray[np.float64] = (counted + common) / (counted + both - common + 1e-9)
+        return alike
 
 
 def _family(outline: Outline) -> _Family:
-    return outline.endpoint, outline.format, outline.opening, outline.after_tool
+    return outline.endpoint, outline.format, outline.opening
 
 
 def _signature(outline: Outline) -> Signature:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from hashlib import sha256
 from itertools import pairwise
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -43,10 +44,10 @@ class _Target(msgspec.Struct, frozen=True, array_like=True):
 class _Outline(msgspec.Struct, frozen=True, array_like=True):
     endpoint: str
     format: bytes
-    tools: tuple[str, ...]
-    after_tool: bool
     opening: bytes
+    generic: bool
     persona: bytes
+    lines: int
     signature: bytes
     target: int
 
@@ -161,24 +162,15 @@ def _target_of(row: _Target) -> str | Subtasks:
 
 
 def _row(outline: Outline, target: int) -> _Outline:
-    return _Outline(
-        outline.endpoint,
-        outline.format,
-        outline.tools,
-        outline.after_tool,
-        outline.opening,
-        outline.persona,
-        outline.signature,
-        target,
-    )
+    return _Outline(**{each.name: getattr(outline, each.name) for each in fields(outline)}, target=target)
 
 
 def _outline_of(row: _Outline) -> Outline:
     if len(row.signature) != 4 * SIZE:
         raise ValueError(f"a signature has {len(row.signature)} bytes instead of {4 * SIZE}")
-    values: dict[str, Any] = msgspec.structs.asdict(row)
-    values.pop("target")
-    return Outline(**values)
+    if row.lines < 0 or len(row.persona) > 8:
+        raise ValueError(f"an outline of {row.lines} lines is damaged")
+    return Outline(*(getattr(row, each.name) for each in fields(Outline)))
 
 
 def _numbers(values: list[int]) -> bytes:

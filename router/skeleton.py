@@ -59,7 +59,7 @@ class Skeleton:
 
 def skeleton(text: str) -> Skeleton:
     """Take the values out of a prompt; the cost is bounded for any text."""
-    read = text if len(text) <= HEAD + TAIL else f"{text[:HEAD]}\n{text[-TAIL:]}"
+    read = ends(text, HEAD, TAIL)
     lines = list(islice(_lines(read), LINES))
     first, second, *_ = [*islice(sentences(read), 2), "", ""]
     return Skeleton(
@@ -69,6 +69,11 @@ def skeleton(text: str) -> Skeleton:
         generic=says_nothing(first),
         lines=tuple(dict.fromkeys(crc32(line.encode("utf-8", "surrogatepass")) for line in lines)),
     )
+
+
+def ends(text: str, head: int, tail: int) -> str:
+    """A text without its middle, where it is longer than both ends."""
+    return text if len(text) <= head + tail else f"{text[:head]}\n{text[-tail:]}"
 
 
 def sentences(text: str) -> Iterator[str]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router.encoder import Encoder, Vectors
+from router.skeleton import ends
 from wire import shape
 
 READ: Final = 2_000
@@ -70,14 +71,14 @@ class HumanTexts:
 
 def human_text(endpoint: shape.Endpoint, body: Mapping[str, Any]) -> str:
     """What the user said last, its middle left out when it is long."""
-    said = shape.last_user_text(endpoint, body)
-    return said if len(said) <= READ else f"{said[: READ // 2]}\n{said[-READ // 2 :]}"
+    return ends(shape.last_user_text(endpoint, body), READ // 2, READ // 2)
 
 
 def prototypes(vectors: Vectors, classes: Sequence[int], count: int) -> Vectors:
     """The mean direction of each class; shape (count, dimensions)."""
-    sums = np.zeros((count, vectors.shape[1]), np.float32)
-    np.add.at(sums, np.asarray(classes), vectors)
+    belongs = np.zeros((count, len(vectors)), np.float32)
+    belongs[np.asarray(classes, np.intp), np.arange(len(vectors))] = 1
+    sums = belongs @ vectors
     lengths = np.linalg.norm(sums, axis=1, keepdims=True)
     directions: Vectors = (sums / np.where(lengths > 0, lengths, 1)).astype(np.float32)
     return directions

@@ -21,14 +21,14 @@ from conversion.example import Example
 from conversion.task import Task
 from router.encoder import Encoder
 from router.minhash import MinHash
-from router.near import Outline, outline
+from router.near import Outline, outline_of
 from router.recogniser import encode
 from router.recognition import Recogniser
 from router.subtasks import Subtasks
 from router.trained import Learned, TrainedRecogniser
 
 LEAST: Final = 2
-"""Calls that a task must have."""
+"""Calls that a task must have where no instructions say what it is."""
 
 _OUTLINES: Final = 200
 """Outlines that a task keeps for near matches, the most frequent ones."""
@@ -150,7 +150,7 @@ def _outlines(group: Group, shared: frozenset[int]) -> list[Outline]:
     counts = Counter(group.key(member) for member in group.members)
     found: Counter[Outline] = Counter()
     for key, fingerprint in fingerprints.items():
-        found[outline(fingerprint.shape, fingerprint.prompt, shared, minhash)] += counts[key]
+        found[outline_of(fingerprint.shape, fingerprint.prompt, shared, minhash)] += counts[key]
     return [each for each, _ in found.most_common(_OUTLINES)]
 
 

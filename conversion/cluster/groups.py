@@ -1,13 +1,13 @@
 """Groups of calls: one agent, one form of answer.
 
-Calls with one exact key belong together. Prompts are joined when they open with the same sentence, which is where
-agents say who they are, and ask for the same form of answer on the same endpoint. An opening that says nothing ("You
-are a helpful assistant") joins only prompts that are near by what follows it.
+Calls with one exact key belong together, and so do calls whose prompts are near matches of each other, the relation
+that the recogniser uses too: the same opening sentence, which is where agents say who they are, the same form of
+answer, and enough in common besides.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -15,15 +15,22 @@ from typing import Final
 import numpy as np
 
 from conversion.cluster.observation import Observation
-from router.fingerprint import Fingerprint
-from router.minhash import MinHash, Signature, likeness
-from router.near import ALIKE
+from router.fingerprint import Fingerprint, Shape
+from router.minhash import MinHash
+from router.near import Outline, Stack, outline_of
 
 BOILERPLATE: Final = 3
 """Openings under which a line stands before it counts as boilerplate."""
 
-_COMPARED: Final = 400
-"""Distinct prompts of one generic opening that are compared with each other; rarer ones stay by themselves."""
+JOINED: Final = 0.3
+"""Likeness at which prompts are one task. A call is only recognised at a greater one (`router.near.ALIKE`): joining
+two prompts that were both seen is the smaller risk."""
+
+MOST: Final = 2_000
+"""Groups that are kept, the largest ones."""
+
+_COMPARED: Final = 2_000
+"""Distinct prompts of one opening that are compared with each other; rarer ones stay by themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,51 +63,68 @@ def boilerplate(observations: Iterable[Observation]) -> frozenset[int]:
 
 
 def groups(observations: Sequence[Observation], shared: frozenset[int], least: int) -> list[Group]:
-    """Groups of at least `least` calls, the largest first; calls that no group holds are left out."""
-    by_agent: defaultdict[Hashable, list[Observation]] = defaultdict(list)
+    """The groups, the largest first; calls that no group holds are left out.
+
+    Instructions were written by someone and make a group even once; where a user's text stands in for them, it has to
+    come back: at least `least` calls."""
+    by_opening: defaultdict[Hashable, list[Observation]] = defaultdict(list)
     for observation in observations:
-        by_agent[_agent(observation.fingerprint)].append(observation)
-    found = [group for members in by_agent.values() for group in _agents(members, shared)]
-    kept = [group for group in found if len(group.members) >= least]
-    left = [member for group in found if len(group.members) < least for member in group.members]
+        by_opening[_opening(observation.fingerprint)].append(observation)
+    found = [Group(tuple(near)) for members in by_opening.values() for near in _near(members, shared)]
+    kept = [group for group in found if _stays(group, least)]
+    left = [member for group in found if not _stays(group, least) for member in group.members]
     kept += [group for group in _broad_groups(left) if len(group.members) >= least]
-    return sorted(kept, key=lambda group: (-len(group.members), group.key(group.members[0])))
+    kept.sort(key=lambda group: (-len(group.members), group.key(group.members[0])))
+    return kept[:MOST]
 
 
-def _agent(fingerprint: Fingerprint) -> Hashable:
+def _stays(group: Group, least: int) -> bool:
+    return len(group.members) >= least or group.members[0].fingerprint.broad is None
+
+
+def _opening(fingerprint: Fingerprint) -> Hashable:
     shape = fingerprint.shape
     return shape.endpoint, shape.format, fingerprint.prompt.opening
 
 
-def _agents(members: Sequence[Observation], shared: frozenset[int]) -> list[Group]:
-    """The groups among calls with one opening."""
-    if not members[0].fingerprint.prompt.generic:
-        return [Group(tuple(members))]
-    by_prompt: defaultdict[bytes, list[Observation]] = defaultdict(list)
-    for member in members:
-        by_prompt[member.fingerprint.prompt.digest].append(member)
-    prompts = sorted(by_prompt.values(), key=len, reverse=True)
-    joined = _near(prompts[:_COMPARED], shared)
-    return [Group(tuple(group)) for group in [*joined, *prompts[_COMPARED:]]]
-
-
-def _near(prompts: Sequence[list[Observation]], shared: frozenset[int]) -> list[list[Observation]]:
-    """Prompts joined, each with the first group that has one near it."""
+def _near(members: Sequence[Observation], shared: frozenset[int]) -> list[list[Observation]]:
+    """Calls with one opening, those with near prompts together: single linkage over distinct prompts."""
     minhash = MinHash()
-    groups: list[list[Observation]] = []
-    signatures: list[list[Signature]] = []
-    for members in prompts:
-        skeleton = members[0].fingerprint.prompt
-        signature = minhash.sign([line for line in skeleton.lines if line not in shared])
-        for group, signed in zip(groups, signatures, strict=True):
-            if likeness(signature, np.stack(signed)).max() >= ALIKE:
-                group.extend(members)
-                signed.append(signature)
-                break
-        else:
-            groups.append(list(members))
-            signatures.append([signature])
-    return groups
+    by_outline: defaultdict[Outline, list[Observation]] = defaultdict(list)
+    outlines: dict[tuple[bytes, Shape], Outline] = {}
+    for member in members:
+        shape, prompt = member.fingerprint.shape, member.fingerprint.prompt
+        seen = (prompt.digest, shape)
+        if seen not in outlines:
+            outlines[seen] = outline_of(shape, prompt, shared, minhash)
+        by_outline[outlines[seen]].append(member)
+    ranked = sorted(by_outline, key=lambda each: len(by_outline[each]), reverse=True)
+    compared, rare = ranked[:_COMPARED], ranked[_COMPARED:]
+    joined = [[member for each in near for member in by_outline[each]] for near in _linked(compared)]
+    return joined + [by_outline[each] for each in rare]
+
+
+def _linked(outlines: Sequence[Outline]) -> list[list[Outline]]:
+    """The connected parts of the graph whose edges are near matches."""
+    stack = Stack(outlines)
+    waiting = dict.fromkeys(range(len(outlines)))
+    parts = []
+    while waiting:
+        front = [next(iter(waiting))]
+        part = []
+        while front:
+            place = front.pop()
+            if place not in waiting:
+                continue
+            del waiting[place]
+            part.append(outlines[place])
+            front += [
+                near
+                for near in np.flatnonzero(stack.alike(outlines[place]) >= JOINED).tolist()
+                if near in waiting
+            ]
+        parts.append(part)
+    return parts
 
 
 def _broad_groups(left: Sequence[Observation]) -> list[Group]:
@@ -116,8 +140,3 @@ def _broad_groups(left: Sequence[Observation]) -> list[Group]:
 def _asks_for_something(fingerprint: Fingerprint) -> bool:
     broad, shape = fingerprint.broad, fingerprint.shape
     return bool((broad is not None and broad.opening) or shape.tools or shape.format)
-
-
-def most_common(values: Iterable[Hashable]) -> list[Hashable]:
-    """Values, the most frequent first; of equally frequent ones the first seen."""
-    return [value for value, _ in Counter(values).most_common()]

@@ -27,6 +27,9 @@ SESSIONS: Final = 5
 ALPHA: Final = 0.05
 """Share of a sub-task's own texts that the rejection may send upstream."""
 
+_ONE_PROMPT: Final = 0.8
+"""Share of a group's calls that must have one and the same prompt for it to count as broad."""
+
 _COVERED: Final = 0.9
 """Share of the prompt's calls that its sub-tasks must have together."""
 
@@ -60,7 +63,7 @@ class Split:
 
 def split(group: Group, encoder: Encoder, random: np.random.Generator) -> Split | None:
     """Sub-tasks of a group; None where its calls are one task, or cannot be told apart before they are answered."""
-    parts = _parts(group)
+    parts = _parts(group) if _is_broad(group) else []
     if len(parts) < 2 or sum(map(len, parts)) < _COVERED * len(group.members):
         return None
     places = [place for part in parts for place in part]
@@ -74,6 +77,16 @@ def split(group: Group, encoder: Encoder, random: np.random.Generator) -> Split 
     return Split(
         tuple(Group(tuple(group.members[place] for place in part), group.broad) for part in parts), *model
     )
+
+
+def _is_broad(group: Group) -> bool:
+    """Whether the calls share one prompt, which is not itself made of what the user says."""
+    prompts = Counter(
+        (fingerprint.broad if group.broad else fingerprint.prompt) or fingerprint.prompt
+        for fingerprint in (member.fingerprint for member in group.members)
+        if group.broad or fingerprint.broad is None
+    )
+    return bool(prompts) and max(prompts.values()) >= _ONE_PROMPT * len(group.members)
 
 
 def _parts(group: Group) -> list[list[int]]:
