@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -101,6 +102,7 @@ def purge_calls(
         datetime.datetime | None, typer.Option(help="Erase all calls before this moment (UTC).")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Erase calls and the content that no other call uses. What was counted in the statistics stays."""
     if sum(option is not None for option in (session, call, before)) != 1:
@@ -110,7 +112,7 @@ def purge_calls(
     moment = None if before is None else _microseconds(before) // 1_000_000
     with _opened(config) as (store, calls):
         gone = purge(store.engine, calls, session=session, call=call, before=moment)
-    print(_said(gone))
+    print(orjson.dumps(asdict(gone)).decode() if as_json else _said(gone))
 
 
 @contextmanager

@@ -59,7 +59,9 @@ def list_keys(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
 @app.command()
 def revoke(
-    key_id: Annotated[str, typer.Argument(help="Id of the key, as in the list.")], config: ConfigOption = None
+    key_id: Annotated[str, typer.Argument(help="Id of the key, as in the list.")],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Take a key back; running workers refuse it within seconds."""
     with open_store(config) as store, plain_errors():
@@ -69,7 +71,7 @@ def revoke(
             _mirror(keys, store)
     if not revoked:
         fail(f"no active key {key_id!r}; `understudy keys list` shows those that are")
-    print(f"key {key_id} is revoked")
+    print(orjson.dumps({"id": key_id, "revoked": True}).decode() if as_json else f"key {key_id} is revoked")
 
 
 def _mirror(keys: ProxyKeys, store: Store) -> None:

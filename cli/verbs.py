@@ -13,6 +13,8 @@ import typer
 import typer.core
 import typer.main
 
+from cli.examples import with_examples
+
 
 class Verbs(typer.core.TyperGroup):
     """A command group that knows its verbs by where they stand: `module:name` of a function or a typer application."""
@@ -39,7 +41,7 @@ def _command(name: str, place: str) -> Any:
     found = getattr(importlib.import_module(module), attribute)
     if isinstance(found, typer.Typer):
         found.info.name = name
-        return typer.main.get_group(found)
+        return with_examples(typer.main.get_group(found), name)
     alone = typer.Typer(add_completion=False)
     alone.command(name)(found)
-    return typer.main.get_command(alone)
+    return with_examples(typer.main.get_command(alone), name)
