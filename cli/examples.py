@@ -35,7 +35,8 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     "engine start": ("understudy engine start gpu0 --model Qwen/Qwen3-0.6B",),
     "engine status": ("understudy engine status",),
     "engine adapters": ("understudy engine adapters --json",),
-    "tasks list": ("understudy tasks list",),
+    "tasks": ("understudy tasks",),
+    "tasks list": ("understudy tasks list --window 7d",),
     "tasks show": ("understudy tasks show support/label",),
     "rules check": ("understudy rules check", "understudy rules check new.yaml --json"),
     "rules explain": (

@@ -12,14 +12,16 @@ VERBS: Final = {
     "init": "cli.init:init",
     "doctor": "cli.doctor:doctor",
     "serve": "cli.serve:serve",
-    "demo": "cli.demo:demo",
+    "demo": "cli.demo.command:demo",
     "stats": "cli.stats:stats",
     "calls": "cli.calls:app",
     "convert": "cli.convert:app",
+    "tasks": "cli.tasks:app",
     "rules": "cli.rules_command:app",
     "keys": "cli.keys:app",
     "config": "cli.config_command:app",
     "db": "cli.db:app",
+    "engine": "cli.engine:app",
     "simulate": "cli.simulate:simulate",
 }
 

@@ -27,6 +27,7 @@ from config.watch import Watcher
 from proxy.app import App, create_app
 from proxy.auth import Authenticator, Passthrough, ProxyKeys
 from proxy.control.app import create_control
+from proxy.control.engine_loads import EngineLoads
 from proxy.control.readings import Readings
 from proxy.control.rules_desk import RulesDesk
 from proxy.live import Live
@@ -108,7 +109,8 @@ def compose(
     def status() -> WorkerStatus:
         return worker.status()
 
-    readings = Readings(settings.store.url, ring, state / "journal", board, this_worker=status)
+    loads = EngineLoads(lambda: live.configuration)
+    readings = Readings(settings.store.url, ring, state / "journal", board, this_worker=status, loads=loads)
     desk = RulesDesk(lambda: live.configuration, environ)
     control = create_control(auth, readings, desk)
 

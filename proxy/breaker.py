@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
-BreakerState = Literal["closed", "open", "half_open"]
+BreakerState = Literal["closed", "half_open", "open"]
+BREAKER_STATES: Final = get_args(BreakerState)
+"""From good to bad."""
 
 FAILURES: Final = 5
 """In a row, until it opens."""

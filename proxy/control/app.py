@@ -19,6 +19,7 @@ from proxy.control.dashboard.routes import add_dashboard
 from proxy.control.readings import Readings
 from proxy.control.rules_desk import RulesDesk
 from proxy.control.rules_routes import add_rules
+from proxy.control.task_routes import add_tasks
 from proxy.errors import Refusal
 from store.calls import Filters
 from store.errors import DatabaseError, SealError
@@ -51,6 +52,7 @@ def create_control(auth: Authenticator, readings: Readings, desk: RulesDesk) -> 
     _add_health(app)
     _add_statistics(app, auth, readings)
     _add_calls(app, auth, readings)
+    add_tasks(app, auth, readings)
     add_rules(app, auth, desk, readings)
     add_dashboard(app)
     return app

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from proxy.breaker import BREAKER_STATES
 from proxy.control.readings import Readings
 from store.errors import DatabaseError
 from store.prices import NANO
@@ -26,6 +27,18 @@ _HISTOGRAMS: Final = (
         "Time until the first byte of the answer reached the agent.",
     ),
     ("overhead", "understudy_overhead_seconds", "What the proxy added to calls."),
+)
+
+_ENGINE_GAUGES: Final[Sequence[tuple[Callable[[Mapping[str, Any]], float | None], str, str]]] = (
+    (lambda told: told["in_flight"], "understudy_engine_in_flight", "Requests of this proxy at the server."),
+    (
+        lambda told: BREAKER_STATES.index(told["breaker"]),
+        "understudy_engine_breaker",
+        "0 while it is asked, 1 while one call tries it, 2 while it is left alone.",
+    ),
+    (lambda told: told.get("running"), "understudy_engine_running", "Requests that it is answering."),
+    (lambda told: told.get("waiting"), "understudy_engine_waiting", "Requests in its queue."),
+    (lambda told: told.get("cache_use"), "understudy_engine_cache_use", "Share of its KV cache in use."),
 )
 
 
@@ -107,6 +120,23 @@ def _gauges(readings: Readings) -> Iterator[Metric]:
         "understudy_records_quarantined", "Records the database refused.", lag["quarantined"]
     )
     yield GaugeMetricFamily("understudy_workers", "Worker processes.", len(readings.workers()))
+    states = GaugeMetricFamily("understudy_deployed", "Understudies by state.", labels=("state",))
+    for state, count in readings.learned()["deployments"].items():
+        states.add_metric((state,), count)
+    yield states
+    yield from _engines(readings.engines())
+
+
+def _engines(engines: Mapping[str, Any]) -> Iterator[Metric]:
+    """The servers of small models; of those that tell nothing of their load only what is known here."""
+    for read, name, text in _ENGINE_GAUGES:
+        family = GaugeMetricFamily(name, text, labels=("engine", "url"))
+        for engine, told in engines.items():
+            for server in told["servers"]:
+                value = read(server | (server["load"] or {}))
+                if value is not None:
+                    family.add_metric((engine, server["url"]), value)
+        yield family
 
 
 def _labels(total: SeriesTotal) -> tuple[str, ...]:

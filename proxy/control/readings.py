@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from proxy.breaker import BREAKER_STATES
+from proxy.control.task_readings import TaskReadings
 from proxy.workers import WorkerBoard, WorkerStatus
 from store.calls import Call, Calls, CallSummary, Filters
 from store.database import open_engine
 from store.errors import DatabaseError
+from store.feedback import Feedback
 from store.keyring import DIGEST, KeyRing, Sealer
 from store.lag import backlog, read_status
 from store.stats import GroupBy, Stats
@@ -33,15 +36,19 @@ class Readings:
         journal: Path,
         board: WorkerBoard,
         this_worker: Callable[[], WorkerStatus] | None = None,
+        loads: Callable[[], Mapping[str, Mapping[str, Any]]] | None = None,
     ) -> None:
         self._engine = open_engine(store_url)
         self._journal = journal
         self._board = board
         self._this_worker = this_worker
+        self._loads = loads
         self._stats = Stats(self._engine)
         self._timeline = Timeline(self._engine)
         self._totals = Totals(self._engine)
         self._calls = Calls(self._engine, Sealer(ring), ring.active.derive(DIGEST))
+        self.tasks = TaskReadings(self._engine, Sealer(ring), self._calls)
+        self.feedback = Feedback(self._engine, Sealer(ring))
 
     def report(self, window: Window, by: GroupBy | None) -> dict[str, Any]:
         """Everything that `/stats` says. With the database away its figures are null and the rest still stands."""
@@ -51,7 +58,12 @@ class Readings:
         except DatabaseError as error:
             answer |= dict.fromkeys(_FIGURES)
             answer["database"] = {"status": "away", "error": str(error)}
-        return answer | {"lag": self.lag(), "config": self.config()}
+        return answer | {
+            "lag": self.lag(),
+            "config": self.config(),
+            "learned": self.learned(),
+            "engines": self.engines(),
+        }
 
     def timeline(self, window: Window) -> TimelineReport:
         """The figures over time; raises DatabaseAway."""
@@ -91,6 +103,32 @@ class Readings:
                 for worker in workers
             ],
         }
+
+    def learned(self) -> dict[str, Any]:
+        """What was learned and is in force; `version` and `router` are null while the workers disagree."""
+        told = [worker.learned for worker in self.workers()]
+        versions, routers = {each.version for each in told}, {each.router for each in told}
+        return {
+            "version": versions.pop() if len(versions) == 1 else None,
+            "router": routers.pop() if len(routers) == 1 else None,
+            "loaded": max((each.loaded for each in told if each.loaded), default=None),
+            "error": next((each.error for each in told if each.error), None),
+            "deployments": told[0].deployments if told else {},
+        }
+
+    def engines(self) -> dict[str, Any]:
+        """The servers of each engine: requests in flight, the worst breaker, and how busy the server says it is."""
+        servers: dict[str, dict[str, dict[str, Any]]] = {}
+        for status in (server for worker in self.workers() for server in worker.engines):
+            found = servers.setdefault(status.engine, {}).setdefault(
+                status.url, {"url": status.url, "in_flight": 0, "breaker": "closed", "load": None}
+            )
+            found["in_flight"] += status.in_flight
+            found["breaker"] = max(found["breaker"], status.breaker, key=BREAKER_STATES.index)
+        loads = self._loads() if self._loads else {}
+        for url, server in ((url, server) for each in servers.values() for url, server in each.items()):
+            server["load"] = loads.get(url)
+        return {engine: {"servers": list(each.values())} for engine, each in servers.items()}
 
     def workers(self) -> list[WorkerStatus]:
         """Every worker of this deployment; the one that answers speaks for itself."""

@@ -74,6 +74,23 @@ def _state(report: Report) -> Iterator[str]:
         yield f"  configuration      the file is not in force: {config['error']}"
     if config["restart_needed"]:
         yield f"  configuration      takes a restart: {', '.join(config['restart_needed'])}"
+    yield from _learned(report["learned"])
+    yield from _engines(report["engines"])
+
+
+def _learned(learned: Mapping[str, Any]) -> Iterator[str]:
+    if learned["deployments"]:
+        yield f"  understudies       {sum(learned['deployments'].values()):>12,}   {_counts(learned['deployments'])}"
+    if learned["error"]:
+        yield f"  understudies       what is published is not wholly in force: {learned['error']}"
+
+
+def _engines(engines: Mapping[str, Any]) -> Iterator[str]:
+    for name, engine in engines.items():
+        for server in engine["servers"]:
+            load = server["load"]
+            told = f"   running {load['running']}, waiting {load['waiting']}" if load else ""
+            yield f"  engine {name[:11]:<11} {server['in_flight']:>12,} in flight   breaker {server['breaker']}{told}"
 
 
 def _percent(rate: float | None) -> str:
