@@ -9,7 +9,11 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     "init": ("understudy init", "understudy init --yes --reach network --key-env OPENAI_API_KEY"),
     "doctor": ("understudy doctor", "understudy doctor --offline --json"),
     "serve": ("understudy serve", "understudy serve -c prod.yaml --workers 4"),
-    "demo": ("understudy demo", "understudy demo --tickets 200 --agents 8"),
+    "demo": (
+        "understudy demo",
+        "understudy demo --port 8400 --counted 500",
+        "understudy demo --trace calls.jsonl",
+    ),
     "stats": ("understudy stats --window 7d --by task", "understudy stats --watch"),
     "calls list": (
         "understudy calls list --route slm --limit 20",
