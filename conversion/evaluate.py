@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -35,9 +35,7 @@ def choose(data: TaskData, contenders: Sequence[Contender], aim: Aim, min_exampl
         each.candidate.name: reason for each in contenders if (reason := each.candidate.unsuited(data))
     }
     names = [each.candidate.name for each in contenders if each.candidate.name not in unsuited]
-    skipped = too_little(data, max(1, len(names)), aim, min_examples)
-    if not skipped and not names:
-        skipped = "; ".join(dict.fromkeys(unsuited.values())) or "no candidates are installed"
+    skipped = too_little(data, len(names), aim, min_examples) if names else _nothing(unsuited)
     return Chosen(
         task=data.task.id,
         training=len(data.training),
@@ -47,6 +45,11 @@ def choose(data: TaskData, contenders: Sequence[Contender], aim: Aim, min_exampl
         unsuited=unsuited,
         skipped=skipped,
     )
+
+
+def _nothing(unsuited: Mapping[str, str]) -> str:
+    reasons = "; ".join(dict.fromkeys(unsuited.values()))
+    return reasons or "nothing that could be trained is installed: pip install 'understudy[convert]'"
 
 
 def too_little(data: TaskData, candidates: int, aim: Aim, min_examples: int) -> str:

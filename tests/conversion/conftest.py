@@ -45,6 +45,12 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "reply": {"temperature": 0.7},
     "plan": {"temperature": 0.7},
 }
+_BOXES: dict[str, tuple[str, str]] = {
+    "money": ("invoice", "refund"),
+    "parcels": ("delivery", "damage"),
+    "people": ("application", "holiday"),
+}
+_TOWNS = ("Graz", "Porto", "Lyon", "Bergen", "Turin", "Ghent", "Riga")
 
 
 @dataclass
@@ -124,6 +130,12 @@ class World:
         """A chat call and what the LLM said to it."""
         messages = [{"role": "system", "content": system}, {"role": "user", "content": user}]
         return self.record({"model": "gpt-4o-mini", "messages": messages}, completion(answer), **fields)
+
+    def sorted_message(self, number: int) -> Record:
+        """A call that sorts a message into one of three boxes; its words tell which."""
+        box, words = list(_BOXES.items())[number % len(_BOXES)]
+        said = f"Message {number}: the {words[number % 2]} of {_TOWNS[number % 7]} in week {number % 52}"
+        return self.asked("You sort the mail of a shop. Answer with one word.", said, box)
 
     def desk(self, count: int, *kinds: Kind, seed: int = 0, first: int = 0) -> list[Record]:
         """Calls of the support desk, as its agent makes them and its LLM answers them."""
