@@ -111,7 +111,7 @@ class ScriptedServer:
 
 @asynccontextmanager
 async def scripted(
-    script: Script, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
+    script: Script, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1", port: int = 0
 ) -> AsyncIterator[ScriptedServer]:
     """Serve `script` on every connection; it closes when the script returns. A script's failure fails the test."""
     state = ScriptedServer()
@@ -139,7 +139,7 @@ async def scripted(
         running.add(task)
         task.add_done_callback(done)
 
-    server = await asyncio.start_server(accept, host, 0, ssl=tls, backlog=2048)
+    server = await asyncio.start_server(accept, host, port, ssl=tls, backlog=2048, reuse_address=True)
     port = server.sockets[0].getsockname()[1]
     name = f"[{host}]" if ":" in host else host
     state.url = f"{'https' if tls else 'http'}://{name}:{port}"
