@@ -5,7 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CLIENTS := .venv-clients
-SOURCES := cli config migrations proxy router serving simulator store wire conversion
+VLLM := .venv-vllm
+SOURCES := cli config gatekeeper migrations proxy router serving simulator store wire conversion
 
 .PHONY: help install demo run test chaos check lint format types imports bench-overhead bench-storage bench-gate bench-equality clean
 
@@ -30,7 +31,17 @@ $(CLIENTS)/.installed: tests/e2e/clients/requirements.txt
 	$(CLIENTS)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
-test: $(STAMP) $(CLIENTS)/.installed ## run the tests (agent frameworks have an environment of their own)
+$(VLLM)/.installed: deploy/vllm/requirements-cpu.txt
+	@tools/make-vllm-environment.sh $(VLLM) $<
+
+.PHONY: vllm-if-possible
+vllm-if-possible:
+	@$(MAKE) --no-print-directory $(VLLM)/.installed || { \
+		echo '#########################################################################'; \
+		echo '## vLLM COULD NOT BE INSTALLED HERE: the tests that run it are SKIPPED. ##'; \
+		echo '#########################################################################'; }
+
+test: $(STAMP) $(CLIENTS)/.installed vllm-if-possible ## run the tests (agent frameworks and vLLM have environments of their own)
 	$(BIN)/python -m pytest
 
 chaos: $(STAMP) ## the full chaos runs: 50 kills, five minutes without a database (about 15 minutes)
@@ -65,4 +76,4 @@ bench-equality: $(STAMP) ## recorded calls through the proxy and direct, compare
 	$(BIN)/python -m benchmarks.equality
 
 clean: ## remove what the other targets made
-	rm -rf $(VENV) $(CLIENTS) .bench .demo .cache .mypy_cache .ruff_cache build *.egg-info
+	rm -rf $(VENV) $(CLIENTS) $(VLLM) .bench .demo .cache .mypy_cache .ruff_cache build *.egg-info

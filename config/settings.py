@@ -282,6 +282,12 @@ class Learning(Section):
     """Requests a day that compare understudies with the LLM, after the agent has its answer."""
     shadow_dollars: Price = 5.0
     """Dollars a day that those requests may cost at the upstream."""
+    shadow_pairs: int = Field(default=50, ge=1)
+    """Answers that must at least be compared before an understudy answers any agent."""
+    canary_calls: int = Field(default=50, ge=1)
+    """Calls that an understudy must have answered at 5% of sessions, and again at 25%, before its share grows."""
+    canary_audits: int = Field(default=20, ge=0)
+    """Of those calls, how many must have been compared with the LLM's answer."""
 
 
 class Defaults(Section):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 import msgspec
-from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
+from sqlalchemy import Connection, Engine, Row, delete, func, insert, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from store import call_id as call_ids
@@ -208,11 +208,11 @@ class Deployments:
         rows = self._rows(query)
         return call_ids.show(bytes(rows[0].call_id)) if rows else None
 
-    def trials(self, understudies: Sequence[str], limit: int) -> Sequence[TrialRow]:
+    def trials(self, understudies: Sequence[str], source: Source, limit: int) -> Sequence[TrialRow]:
         """The oldest trials of some understudies."""
         query = (
             select(trials)
-            .where(trials.c.understudy.in_(understudies))
+            .where(trials.c.understudy.in_(understudies), trials.c.source == source)
             .order_by(trials.c.queued, trials.c.call_id)
             .limit(limit)
         )
@@ -220,6 +220,11 @@ class Deployments:
             TrialRow(row.understudy, call_ids.show(bytes(row.call_id)), row.source, row.queued)
             for row in self._rows(query)
         ]
+
+    def waiting(self) -> Mapping[str, int]:
+        """How many trials wait, by understudy."""
+        query = select(trials.c.understudy, func.count().label("many")).group_by(trials.c.understudy)
+        return {row.understudy: row.many for row in self._rows(query)}
 
     def drop_trials(self, before: int, at_work: Sequence[str]) -> int:
         """Forget trials that waited since before a moment, or whose understudy is not asked any more."""
@@ -263,7 +268,7 @@ def _apply(connection: Connection, change: Change, at: int) -> None:
             {name: getattr(pair, name) for name in _PAIR_COLUMNS} | {"call_id": _number(pair.call_id)}
             for pair in change.pairs
         ]
-        connection.execute(insert(pairs), rows)
+        connection.execute(upsert(connection, pairs).on_conflict_do_nothing(), rows)
 
 
 def _write_move(connection: Connection, understudy: str, move: MoveRow, at: int) -> None:

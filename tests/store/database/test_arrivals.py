@@ -66,7 +66,7 @@ def test_what_was_kept_about_an_erased_call_goes_with_it(opened: Opened, new_cal
     deployments = _kept(opened, ids)
     purge(opened.engine, opened.calls, session="s0")
     assert [pair.call_id for pair in deployments.pairs("a@1")] == ids[1:]
-    assert [trial.call_id for trial in deployments.trials(["a@1"], 10)] == ids[1:]
+    assert [trial.call_id for trial in deployments.trials(["a@1"], "shadow", limit=10)] == ids[1:]
     assert Feedback(opened.engine, opened.sealer).bad_calls(ids) == set(ids[1:])
 
 

@@ -94,11 +94,13 @@ def test_trials_wait_once_and_end_with_their_pair(engine: Engine) -> None:
     waiting = [TrialRow(NAME, _id(number), "shadow", queued=number) for number in (1, 2, 3)]
     deployments.apply([], at=1, queued=waiting)
     deployments.apply([], at=1, queued=waiting)
-    assert deployments.trials([NAME], limit=10) == waiting
-    assert deployments.trials([NAME], limit=1) == waiting[:1]
-    assert deployments.trials(["nobody"], limit=10) == []
+    assert deployments.trials([NAME], "shadow", limit=10) == waiting
+    assert deployments.trials([NAME], "shadow", limit=1) == waiting[:1]
+    assert deployments.trials(["nobody"], "shadow", limit=10) == []
+    assert deployments.trials([NAME], "audit", limit=10) == []
+    assert deployments.waiting() == {NAME: 3}
     deployments.apply([Change(NAME, b"", [_pair(1)])], at=1, done=waiting[:1])
-    assert deployments.trials([NAME], limit=10) == waiting[1:]
+    assert deployments.trials([NAME], "shadow", limit=10) == waiting[1:]
     assert deployments.drop_trials(before=3, at_work=[NAME]) == 1
     assert deployments.drop_trials(before=0, at_work=[]) == 1
 

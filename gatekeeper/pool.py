@@ -1,0 +1,92 @@
+"""Trials under way: a bounded number at once, their outcomes handed over in the order in which the calls came.
+
+The order matters: evidence is only valid when the order of pairs does not depend on how they turn out, and a slow answer
+may well be a different one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from gatekeeper.trier import Outcome
+from store.deployments import Source, TrialRow
+from store.duties import describe
+from store.errors import DatabaseAway
+
+log = logging.getLogger("understudy.gatekeeper")
+
+AT_ONCE: Final = 16
+"""Requests of one kind at the same time."""
+WINDOW: Final = 48
+"""Trials of one kind that are begun before the oldest of them has ended."""
+
+Key = tuple[str, str]
+
+
+@dataclass(slots=True)
+class Pool:
+    """The trials of one kind that are under way."""
+
+    source: Source
+    _tasks: dict[Key, tuple[TrialRow, asyncio.Task[Outcome]]] = field(default_factory=dict)
+    _gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+
+    @property
+    def room(self) -> int:
+        """How many more may be begun."""
+        return max(0, WINDOW - len(self._tasks))
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def begin(self, trial: TrialRow, work: Callable[[], Coroutine[Any, Any, Outcome]]) -> bool:
+        """Begin a trial unless it is under way; returns whether it was begun."""
+        key = (trial.understudy, trial.call_id)
+        if key in self._tasks:
+            return False
+        self._tasks[key] = trial, asyncio.create_task(self._run(work))
+        return True
+
+    def harvest(self) -> Sequence[Outcome]:
+        """The outcomes of each understudy's oldest trials, as far as these have ended."""
+        behind: set[str] = set()
+        ended: list[Key] = []
+        for key, (_, task) in self._tasks.items():
+            if not task.done():
+                behind.add(key[0])
+            elif key[0] not in behind:
+                ended.append(key)
+        return [outcome for key in ended if (outcome := _outcome(*self._tasks.pop(key))) is not None]
+
+    async def some(self, seconds: float) -> None:
+        """Wait until a trial has ended, for so long at most."""
+        pending = [task for _, task in self._tasks.values() if not task.done()]
+        if pending and len(pending) == len(self._tasks):
+            await asyncio.wait(pending, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+
+    async def abandon(self) -> None:
+        """Stop what is under way; the trials stay in the database."""
+        tasks = [task for _, task in self._tasks.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._tasks.clear()
+
+    async def _run(self, work: Callable[[], Coroutine[Any, Any, Outcome]]) -> Outcome:
+        async with self._gate:
+            return await work()
+
+
+def _outcome(trial: TrialRow, task: asyncio.Task[Outcome]) -> Outcome | None:
+    """How a trial ended; None where the database went away, after which it is made again."""
+    error = task.exception()
+    if error is None:
+        return task.result()
+    if isinstance(error, DatabaseAway):
+        return None
+    log.error("a trial of %s failed: %s", trial.understudy, describe(error), exc_info=error)
+    return Outcome(trial, dropped=f"a fault of the gatekeeper ({type(error).__name__})")
