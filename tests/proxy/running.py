@@ -34,11 +34,13 @@ DEADLINE = 20.0
 class RunningProxy:
     """One worker of the proxy, listening from the start; what it recorded can be read back."""
 
-    def __init__(self, configuration: Configuration, environ: Mapping[str, str], limits: Limits) -> None:
+    def __init__(
+        self, configuration: Configuration, environ: Mapping[str, str], limits: Limits, heads: str = ""
+    ) -> None:
         self.configuration = configuration
         self.environ = environ
         self._in_force = InForce.create(configuration)
-        self.worker: Worker = compose(configuration, environ, self._in_force)
+        self.worker: Worker = compose(configuration, environ, self._in_force, heads)
         self._listener: socket.socket = listen("127.0.0.1", 0)
         self.url = url_of(self._listener)
         self.base_url = f"{self.url}/v1"
@@ -122,9 +124,11 @@ def start(
     *,
     environ: Mapping[str, str] | None = None,
     limits: Limits | None = None,
+    heads: str = "",
     **sections: Any,
 ) -> RunningProxy:
-    """Serve a configuration: `upstream` is a server's URL or its whole section, `sections` the rest of the file."""
+    """Serve a configuration: `upstream` is a server's URL or its whole section, `sections` the rest of the file;
+    `heads` is the URL of the embedded head server."""
     section = {"base_url": f"{upstream}/v1"} if isinstance(upstream, str) else dict(upstream)
     document = {
         "version": 1,
@@ -135,7 +139,7 @@ def start(
     path = folder / "understudy.yaml"
     path.write_text(yaml.safe_dump(document, sort_keys=False))
     variables = {} if environ is None else environ
-    return RunningProxy(load(path, variables), variables, limits or Limits())
+    return RunningProxy(load(path, variables), variables, limits or Limits(), heads)
 
 
 def wait_for(condition: Any, what: str) -> None:

@@ -6,8 +6,7 @@ import asyncio
 import json
 import socket
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,31 +14,12 @@ import pytest
 from proxy.breaker import FAILURES
 from simulator.server import RunningServer
 from tests.proxy.conftest import StartProxy
+from tests.proxy.engine import completion, engine
 from tests.proxy.raw import Answer, connected, request
 from tests.proxy.running import RunningProxy, wait_for
-from tests.proxy.transport.peer import Peer, ScriptedServer, scripted, until
+from tests.proxy.transport.peer import Peer, scripted, until
 
 CHAT = json.dumps({"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}]}).encode()
-
-
-def completion(content: str, *lines: str) -> bytes:
-    """A chat completion as an engine answers it, with header lines of its own."""
-    choice = {"index": 0, "message": {"role": "assistant", "content": content}, "finish_reason": "stop"}
-    body = json.dumps({"id": "c", "object": "chat.completion", "model": "m", "choices": [choice]}).encode()
-    head = ["HTTP/1.1 200 OK", "content-type: application/json", f"content-length: {len(body)}", *lines]
-    return "\r\n".join([*head, "", ""]).encode() + body
-
-
-@asynccontextmanager
-async def engine(content: str, *lines: str, port: int = 0) -> AsyncIterator[ScriptedServer]:
-    """A server that gives the same answer to every call."""
-
-    async def script(peer: Peer) -> None:
-        while True:
-            await peer.answer(completion(content, *lines))
-
-    async with scripted(script, port=port) as running:
-        yield running
 
 
 def sections(*urls: str, **rule: Any) -> dict[str, Any]:
