@@ -66,5 +66,5 @@ def _beginning(sessions: Sequence[Sequence[Example]], index: int) -> int | None:
 
 
 def _before(part: Iterable[Sequence[Example]], end: int | None) -> list[Example]:
-    kept = [example for session in part for example in session if end is None or example.started < end]
+    kept = [example for session in part for example in session if end is None or example.started <= end]
     return sorted(kept, key=lambda example: (example.started, example.call_id))

@@ -6,11 +6,12 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
-from router.gate.clopper_pearson import lower_bound
 from router.gate.selective import GRID
 
 _PRIOR: Final = 0.5
 """Jeffreys' prior for a share."""
+_CAUTION: Final = 2
+"""How much the chance of passing weighs against coverage: who fails has looked at the held-out calls for nothing."""
 
 
 def choose(
@@ -25,7 +26,7 @@ def choose(
     `pairs` are (confidence, agreed) of calibration calls, `held_out` how many calls the gate will look at, `alpha` the
     level at which it will. For each threshold of the grid: coverage on the calibration calls, times the probability
     that the exact test passes on as many held-out calls as would be answered, given what the calibration calls say of
-    the agreement (a beta-binomial, by Bayes). The choice needs no guarantee of its own: it is made before the held-out
+    the agreement (a beta-binomial, by Bayes), which counts twice. The choice needs no guarantee of its own: it is made before the held-out
     calls are looked at, and they are looked at once."""
     best, promise = None, 0.0
     for threshold in sorted(set(grid)):
@@ -33,24 +34,25 @@ def choose(
         if not answered:
             break
         coverage = len(answered) / len(pairs)
-        expected = coverage * _passes(sum(answered), len(answered), round(coverage * held_out), target, alpha)
+        chance = _passes(sum(answered), len(answered), round(coverage * held_out), target, alpha)
+        expected = coverage * chance**_CAUTION
         if expected > promise + 1e-12:
             best, promise = threshold, expected
     return best
 
 
 def needed(answered: int, target: float, alpha: float) -> int | None:
-    """How many of the answered calls must agree to be certified; None when even all are too few."""
-    if answered == 0 or lower_bound(answered, answered, alpha) < target:
-        return None
-    low, high = 0, answered
-    while low < high:
-        middle = (low + high) // 2
-        if lower_bound(middle, answered, alpha) >= target:
-            high = middle
-        else:
-            low = middle + 1
-    return low
+    """How many of the answered calls must agree to be certified; None when even all are too few.
+
+    The exact lower bound reaches the target when so many or more would agree with a probability of at most alpha, were
+    the target the truth; so the upper tail of the binomial is added up from its end."""
+    tail, least = 0.0, None
+    for agreed in range(answered, 0, -1):
+        tail += math.exp(_log_binomial(agreed, answered, target))
+        if tail > alpha:
+            break
+        least = agreed
+    return least
 
 
 def _passes(agreed: int, calibration: int, answered: int, target: float, alpha: float) -> float:
@@ -64,9 +66,16 @@ def _passes(agreed: int, calibration: int, answered: int, target: float, alpha: 
     )
 
 
+def _log_binomial(count: int, trials: int, share: float) -> float:
+    return _log_ways(count, trials) + count * math.log(share) + (trials - count) * math.log1p(-share)
+
+
 def _log_beta_binomial(count: int, trials: int, a: float, b: float) -> float:
-    ways = math.lgamma(trials + 1) - math.lgamma(count + 1) - math.lgamma(trials - count + 1)
-    return ways + _log_beta(count + a, trials - count + b) - _log_beta(a, b)
+    return _log_ways(count, trials) + _log_beta(count + a, trials - count + b) - _log_beta(a, b)
+
+
+def _log_ways(count: int, trials: int) -> float:
+    return math.lgamma(trials + 1) - math.lgamma(count + 1) - math.lgamma(trials - count + 1)
 
 
 def _log_beta(a: float, b: float) -> float:

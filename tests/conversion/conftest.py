@@ -89,7 +89,10 @@ class World:
         """The next call, a second after the one before; a stranger's session unless it is named."""
         self.number += 1
         started = fields.pop("started_us", START_US + self.number * 1_000_000)
-        sent, answer = msgspec.json.encode(request), msgspec.json.encode(response)
+        sent, answer = (
+            body if body is None or isinstance(body, bytes) else msgspec.json.encode(body)
+            for body in (request, response)
+        )
         values: dict[str, Any] = {
             "id": _call_id(started, self.number),
             "started_us": started,
@@ -120,11 +123,11 @@ class World:
             "response_encoding": "",
             "request": sent,
             "response": answer,
-            "request_size": len(sent),
-            "response_size": len(answer),
             "attempts": (Attempt("upstream", "openai", 200, "", 1400),),
         }
-        return Record(**values | fields)
+        values |= fields
+        sizes = {f"{side}_size": len(values[side] or b"") for side in ("request", "response")}
+        return Record(**sizes | values)
 
     def asked(self, system: str, user: str, answer: str, **fields: Any) -> Record:
         """A chat call and what the LLM said to it."""
