@@ -30,10 +30,15 @@ _ROOMY: Final = 110
 
 
 @app.callback(invoke_without_command=True)
-def _without_verb(context: typer.Context) -> None:
+def tasks(
+    context: typer.Context,
+    config: ConfigOption = None,
+    window: WindowOption = "24h",
+    as_json: JsonOption = False,
+) -> None:
     """List the tasks that were found, and show how far their understudies are."""
     if context.invoked_subcommand is None:
-        list_tasks()
+        list_tasks(config, window, as_json)
 
 
 @app.command("list")

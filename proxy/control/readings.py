@@ -8,9 +8,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from proxy.breaker import BREAKER_STATES
 from proxy.control.task_readings import TaskReadings
 from proxy.workers import WorkerBoard, WorkerStatus
+from serving.gatekeeper_status import read_status as read_gatekeeper
 from store.calls import Call, Calls, CallSummary, Filters
 from store.database import open_engine
 from store.errors import DatabaseError
@@ -62,6 +65,7 @@ class Readings:
             "lag": self.lag(),
             "config": self.config(),
             "learned": self.learned(),
+            "gatekeeper": self.gatekeeper(),
             "engines": self.engines(),
         }
 
@@ -115,6 +119,13 @@ class Readings:
             "error": next((each.error for each in told if each.error), None),
             "deployments": told[0].deployments if told else {},
         }
+
+    def gatekeeper(self) -> dict[str, Any] | None:
+        """What the process says that compares understudies with the LLM; None when it never said anything."""
+        status = read_gatekeeper(self._journal.parent / "learned")
+        if status is None:
+            return None
+        return msgspec.structs.asdict(status) | {"state": _liveness(status.updated, time.time())}
 
     def engines(self) -> dict[str, Any]:
         """The servers of each engine: requests in flight, the worst breaker, and how busy the server says it is."""

@@ -75,6 +75,7 @@ def _state(report: Report) -> Iterator[str]:
     if config["restart_needed"]:
         yield f"  configuration      takes a restart: {', '.join(config['restart_needed'])}"
     yield from _learned(report["learned"])
+    yield from _gatekeeper(report["gatekeeper"])
     yield from _engines(report["engines"])
 
 
@@ -83,6 +84,18 @@ def _learned(learned: Mapping[str, Any]) -> Iterator[str]:
         yield f"  understudies       {sum(learned['deployments'].values()):>12,}   {_counts(learned['deployments'])}"
     if learned["error"]:
         yield f"  understudies       what is published is not wholly in force: {learned['error']}"
+
+
+def _gatekeeper(gatekeeper: Mapping[str, Any] | None) -> Iterator[str]:
+    if gatekeeper is None:
+        return
+    yield (
+        f"  gatekeeper         {gatekeeper['compared']:>12,} compared   {gatekeeper['waiting']:,} wait"
+        f"   today {gatekeeper['requests_today']:,} requests, {_dollars(gatekeeper['dollars_today'])}"
+    )
+    for told in (gatekeeper["budget"], *gatekeeper["servers"].values(), gatekeeper["database_error"]):
+        if told:
+            yield f"  gatekeeper         {told}"
 
 
 def _engines(engines: Mapping[str, Any]) -> Iterator[str]:
