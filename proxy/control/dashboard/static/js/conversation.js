@@ -25,6 +25,7 @@ export function answerText(body) {
     const message = choice.message ?? { content: choice.text };
     return [contentText(message.content), ...(message.tool_calls ?? []).map(toolText), message.refusal].filter(Boolean).join("\n");
   }
+  if (Array.isArray(body.tool_calls)) return [body.text, ...body.tool_calls.map(toolText)].filter(Boolean).join("\n");
   const items = body.output ?? body.content;
   if (Array.isArray(items))
     return items.map((item) => (item.type === "function_call" || item.type === "tool_use" ? toolText(item) : contentText(item.content ?? item.text))).filter(Boolean).join("\n");
