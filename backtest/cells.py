@@ -1,0 +1,59 @@
+"""What is counted on the way through the log: calls of one kind that both sets of rules decide alike, together."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from router.decision import Decision, Route
+from store.histogram import Histogram
+from store.scan import Labels
+
+
+class Choice(NamedTuple):
+    """Where a set of rules sends a call."""
+
+    route: Route
+    rule: str
+    understudy: str
+    task: str
+
+    @classmethod
+    def of(cls, decision: Decision) -> Choice:
+        """Of a decision."""
+        return cls(decision.route, decision.rule, decision.understudy, decision.task)
+
+
+class CellKey(NamedTuple):
+    """What the calls of a cell have in common."""
+
+    series: int
+    fallback: bool
+    """Whether a small model was asked and did not answer."""
+    today: Choice
+    other: Choice
+
+
+class Cell:
+    """Sums over calls; money in nano-dollars."""
+
+    __slots__ = ("calls", "cost", "input", "labels", "list_cost", "output", "times", "unlisted", "unpriced")
+
+    def __init__(self, labels: Labels) -> None:
+        self.labels = labels
+        self.calls = 0
+        self.input = 0
+        """Prompt tokens, cached ones included."""
+        self.output = 0
+        self.cost = 0
+        self.list_cost = 0
+        """What the calls cost, or would have, at the model that was asked for."""
+        self.unpriced = 0
+        self.unlisted = 0
+        """Calls whose cost, or whose list cost, nobody knows."""
+        self.times: Histogram = {}
+        """Durations, as `store.histogram` buckets them."""
+
+    @property
+    def tokens(self) -> int:
+        """Every token once."""
+        return self.input + self.output
