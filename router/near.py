@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 from zlib import crc32
@@ -11,9 +11,8 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from router.fingerprint import Fingerprint, Shape
+from router.fingerprint import Fingerprint
 from router.minhash import MinHash, Signature, likeness
-from router.skeleton import Skeleton
 
 ALIKE: Final = 0.4
 """Share of what two prompts say that both must say, boilerplate apart."""
@@ -36,9 +35,29 @@ class Outline:
     generic: bool
     persona: bytes
     lines: int
-    """How many lines it has without boilerplate, tools included: each counts as one."""
+    """How many telling lines it has."""
     signature: bytes
     """MinHash of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """What is known of lines."""
+
+    boilerplate: frozenset[int] = frozenset()
+    """Lines that prompts of different agents share, which tell nothing."""
+    template: frozenset[int] = frozenset()
+    """Lines that came back in user texts where these stand in for instructions; the others there are values."""
+
+    def telling(self, fingerprint: Fingerprint) -> set[int]:
+        """The lines by which a prompt is compared, and its tools, each as a line."""
+        lines = set(fingerprint.prompt.lines) - self.boilerplate
+        if fingerprint.broad is not None:
+            lines &= self.template
+        lines.update(
+            crc32(b"tool " + name.encode("utf-8", "surrogatepass")) for name in fingerprint.shape.tools
+        )
+        return lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +72,8 @@ class Near:
 class Outlines:
     """Known prompts by what a near match must have in common with them: endpoint, response format and opening."""
 
-    def __init__(self, outlines: Sequence[tuple[Outline, int]], boilerplate: Collection[int]) -> None:
-        self._boilerplate = boilerplate
+    def __init__(self, outlines: Sequence[tuple[Outline, int]], vocabulary: Vocabulary) -> None:
+        self._vocabulary = vocabulary
         self._minhash = MinHash()
         families = defaultdict(list)
         for outline, target in outlines:
@@ -67,13 +86,13 @@ class Outlines:
         rows = self._families.get((shape.endpoint, shape.format, prompt.opening))
         if rows is None:
             return None
-        return rows.nearest(outline_of(shape, prompt, self._boilerplate, self._minhash))
+        return rows.nearest(outline_of(fingerprint, self._vocabulary, self._minhash))
 
 
-def outline_of(shape: Shape, prompt: Skeleton, boilerplate: Collection[int], minhash: MinHash) -> Outline:
+def outline_of(fingerprint: Fingerprint, vocabulary: Vocabulary, minhash: MinHash) -> Outline:
     """The outline of a fingerprint."""
-    telling = {line for line in prompt.lines if line not in boilerplate}
-    telling.update(crc32(b"tool " + name.encode("utf-8", "surrogatepass")) for name in shape.tools)
+    shape, prompt = fingerprint.shape, fingerprint.prompt
+    telling = vocabulary.telling(fingerprint)
     return Outline(
         endpoint=shape.endpoint,
         format=shape.format,

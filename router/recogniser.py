@@ -12,7 +12,7 @@ import numpy as np
 
 from router.encoder import Encoder
 from router.minhash import SIZE
-from router.near import Outline
+from router.near import Outline, Vocabulary
 from router.subtasks import Subtasks
 from router.trained import Learned, TrainedRecogniser
 
@@ -63,7 +63,8 @@ class _Document(msgspec.Struct, frozen=True):
     """uint32, one a key."""
     outlines: tuple[_Outline, ...]
     boilerplate: bytes
-    """uint32."""
+    template: bytes
+    """uint32, both."""
 
 
 def encode(learned: Learned) -> bytes:
@@ -77,7 +78,8 @@ def encode(learned: Learned) -> bytes:
         keys=b"".join(key for key, _ in keys),
         key_targets=_numbers([target for _, target in keys]),
         outlines=tuple(_row(outline, target) for outline, target in learned.outlines),
-        boilerplate=_numbers(sorted(learned.boilerplate)),
+        boilerplate=_numbers(sorted(learned.vocabulary.boilerplate)),
+        template=_numbers(sorted(learned.vocabulary.template)),
     )
     packed = msgspec.msgpack.encode(document)
     return _MAGIC + sha256(packed).digest() + packed
@@ -135,7 +137,7 @@ def _learned(document: _Document) -> Learned:
         targets=targets,
         keys=dict(zip(keys, key_targets, strict=True)),
         outlines=tuple((_outline_of(row), row.target) for row in document.outlines),
-        boilerplate=frozenset(np.frombuffer(document.boilerplate, "<u4").tolist()),
+        vocabulary=Vocabulary(_lines(document.boilerplate), _lines(document.template)),
         encoder=document.encoder,
         version=document.version,
     )
@@ -171,6 +173,10 @@ def _outline_of(row: _Outline) -> Outline:
     if row.lines < 0 or len(row.persona) > 8:
         raise ValueError(f"an outline of {row.lines} lines is damaged")
     return Outline(*(getattr(row, each.name) for each in fields(Outline)))
+
+
+def _lines(packed: bytes) -> frozenset[int]:
+    return frozenset(np.frombuffer(packed, "<u4").tolist())
 
 
 def _numbers(values: list[int]) -> bytes:

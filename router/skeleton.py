@@ -10,11 +10,11 @@ from itertools import islice
 from typing import Final
 from zlib import crc32
 
-HEAD: Final = 9_000
-TAIL: Final = 3_000
+HEAD: Final = 8_000
+TAIL: Final = 2_000
 """Characters of a prompt that are read at its two ends; the middle of a longer one is left out."""
 
-LINES: Final = 400
+LINES: Final = 256
 """Lines that count at most."""
 
 _LONG_LINE: Final = 300
@@ -23,21 +23,31 @@ _LONG_LINE: Final = 300
 _OPENING: Final = 160
 """Characters of the opening that count."""
 
-_SPECIAL: Final = re.compile(r"[\d\"“„«`@]|://|\B'")
-_QUOTED: Final = re.compile(
-    r"\"[^\"\n]{1,200}\"|[“„][^”“\n]{1,200}[”“]|«[^»\n]{1,200}»|`[^`\n]{1,200}`|\B'[^'\n]{1,200}'\B"
+_MARK: Final = "\x1a"
+_MARKED: Final = bytes(26 if each in b"0123456789@" else each for each in range(256))
+"""Digits and @ become the mark, which no line needs to be searched for character by character."""
+
+_QUOTES: Final = (
+    ('"', re.compile(r'"[^"]{1,200}"')),
+    ("`", re.compile(r"`[^`]{1,200}`")),
+    ("'", re.compile(r"'[^']{1,200}'(?!\w)")),
+    ("\u201c", re.compile("\u201c[^\u201d]{1,200}\u201d")),
+    ("\u201e", re.compile("\u201e[^\u201c\u201d]{1,200}[\u201c\u201d]")),
+    ("\u00ab", re.compile("\u00ab[^\u00bb]{1,200}\u00bb")),
 )
-_VARIABLE: Final = re.compile(r"[\d@]|://")
 _SENTENCE: Final = re.compile(r"[^\n]+?(?:[.!?:](?=\s|$)|(?=\n)|$)")
 _EDGE: Final = " \t\r.!?:#*-=<>|"
+
+_PUNCTUATION: Final = " \t\r.,;!?:#*-=<>|()[]{}_"
 
 _SAYS_NOTHING: Final = frozenset(
     """a ai all an and answer answers are as assistant assistants at be bot brief briefly careful chat chatbot chatgpt
     claude concise expert for friendly gpt help helpful helpfully helps honest i'm in intelligent is knowledgeable
     language large llm me model my of openai please polite professional question questions request requests respond
     response smart succinctly system task tasks the their to use user user's users very virtual who with you you're your
-    """.split()  # noqa: SIM905  # a list of seventy literals would be longer than the file
-)
+    hi hello hey dear thanks thank ok okay yes no sure
+    """.split()  # noqa: SIM905  # a list of eighty literals would be longer than the file
+) | {""}
 """Words that any agent's prompt may begin with; an opening of these alone does not tell one agent from another."""
 
 
@@ -54,7 +64,7 @@ class Skeleton:
     generic: bool
     """Whether the opening says nothing of the agent ("You are a helpful assistant")."""
     lines: tuple[int, ...]
-    """CRC-32 of each masked line, each once, in order; the opening's line is not split off."""
+    """CRC-32 of each masked line that says something, each once, in order."""
 
 
 def skeleton(text: str) -> Skeleton:
@@ -67,7 +77,11 @@ def skeleton(text: str) -> Skeleton:
         opening=_hash(first, 8) if first else b"",
         persona=_hash(f"{first}\n{second}", 8),
         generic=says_nothing(first),
-        lines=tuple(dict.fromkeys(crc32(line.encode("utf-8", "surrogatepass")) for line in lines)),
+        lines=tuple(
+            dict.fromkeys(
+                crc32(line.encode("utf-8", "surrogatepass")) for line in lines if not says_nothing(line)
+            )
+        ),
     )
 
 
@@ -83,24 +97,35 @@ def sentences(text: str) -> Iterator[str]:
             yield said
 
 
-def says_nothing(opening: str) -> bool:
-    """Whether an opening could stand before any agent's prompt."""
-    return all(word in _SAYS_NOTHING for word in re.findall(r"[^\W_][\w']*", opening.casefold()))
+def says_nothing(line: str) -> bool:
+    """Whether a line could stand before any agent's prompt, or in any conversation."""
+    return all(word.strip(_PUNCTUATION).casefold() in _SAYS_NOTHING for word in line.split())
 
 
 def masked(line: str) -> str:
     """A line with `#` for tokens that hold a digit, an address or a URL, and for quoted spans; spaces made single."""
-    if _SPECIAL.search(line):
-        words = _QUOTED.sub("#", line).split()
-        return " ".join([word if word.isalpha() or not _VARIABLE.search(word) else "#" for word in words])
-    return " ".join(line.split())
+    return _masked(_mark(line))
+
+
+def _mark(text: str) -> str:
+    return text.encode("utf-8", "surrogatepass").translate(_MARKED).decode("utf-8", "surrogatepass")
+
+
+def _masked(line: str) -> str:
+    for quote, span in _QUOTES:
+        if quote in line:
+            line = span.sub("#", line)
+    words = line.split()
+    if _MARK in line or "://" in line:
+        words = ["#" if _MARK in word or "://" in word else word for word in words]
+    return " ".join(words)
 
 
 def _lines(text: str) -> Iterator[str]:
-    for line in text.split("\n"):
+    for line in _mark(text).split("\n"):
         parts = line.split(". ") if len(line) > _LONG_LINE else (line,)
         for part in parts:
-            if said := masked(part):
+            if said := _masked(part):
                 yield said
 
 

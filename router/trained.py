@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from router.decision import Query
 from router.encoder import Encoder
 from router.fingerprint import Fingerprint, Fingerprints
-from router.near import Outline, Outlines
+from router.near import Outline, Outlines, Vocabulary
 from router.recognition import Recognition
 from router.subtasks import HumanTexts, Subtasks
 
@@ -24,14 +24,13 @@ class Learned:
     """Target of each exact key."""
     outlines: Sequence[tuple[Outline, int]]
     """What near matches are sought among, each with its target."""
-    boilerplate: frozenset[int]
-    """Lines that prompts of different agents share, which tell nothing."""
+    vocabulary: Vocabulary = field(default_factory=Vocabulary)
     encoder: str = ""
     """Name of the encoder of the sub-tasks; empty where there are none."""
     version: str = ""
 
 
-NOTHING: Final = Learned((), {}, (), frozenset())
+NOTHING: Final = Learned((), {}, ())
 """Of no training run: every call is unknown."""
 
 
@@ -43,7 +42,7 @@ class TrainedRecogniser:
         their calls are unknown."""
         self.learned = learned
         self._fingerprints = Fingerprints()
-        self._near = Outlines(learned.outlines, learned.boilerplate)
+        self._near = Outlines(learned.outlines, learned.vocabulary)
         fits = encoder is not None and encoder.name == learned.encoder
         self._texts = HumanTexts(encoder) if fits and encoder is not None else None
 

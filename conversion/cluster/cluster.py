@@ -12,7 +12,7 @@ import numpy as np
 
 from conversion.cluster.answers import Profile, profile
 from conversion.cluster.clustering import Clustering, KnownTask, Portrait
-from conversion.cluster.groups import Group, boilerplate, groups
+from conversion.cluster.groups import Group, groups, vocabulary
 from conversion.cluster.naming import Namer, sketch, task_id, title
 from conversion.cluster.observation import observe, query_of
 from conversion.cluster.splitting import Split, split
@@ -21,7 +21,7 @@ from conversion.example import Example
 from conversion.task import Task
 from router.encoder import Encoder
 from router.minhash import MinHash
-from router.near import Outline, outline_of
+from router.near import Outline, Vocabulary, outline_of
 from router.recogniser import encode
 from router.recognition import Recogniser
 from router.subtasks import Subtasks
@@ -61,12 +61,12 @@ def cluster(
     proxy has too. Raises ExtraMissing where scipy is wanted and absent."""
     random = np.random.default_rng(seed)
     observations = list(observe(examples))
-    shared = boilerplate(observations)
-    prompts = [_Prompt(group, split(group, encoder, random)) for group in groups(observations, shared, least)]
+    known = vocabulary(observations)
+    prompts = [_Prompt(group, split(group, encoder, random)) for group in groups(observations, known, least)]
     parts = [part for prompt in prompts for part in prompt.parts]
     portraits = _portraits(parts, previous, namer, len(examples))
     ids = [portrait.task.id for portrait in portraits]
-    learned = _learned(prompts, ids, shared, encoder)
+    learned = _learned(prompts, ids, known, encoder)
     recogniser = TrainedRecogniser(learned, encoder)
     assignment = members_of(recogniser, examples)
     members = {each: frozenset(_ids(part)) for each, part in zip(ids, parts, strict=True)}
@@ -125,9 +125,7 @@ def _task(name: str, heading: str, found: Profile, calls: int, of: int) -> Task:
     return Task(name, heading, found.kind, calls, calls / of if of else 0.0, found.answers)
 
 
-def _learned(
-    prompts: Sequence[_Prompt], ids: Sequence[str], shared: frozenset[int], encoder: Encoder
-) -> Learned:
+def _learned(prompts: Sequence[_Prompt], ids: Sequence[str], known: Vocabulary, encoder: Encoder) -> Learned:
     targets: list[str | Subtasks] = []
     keys: dict[bytes, int] = {}
     outlines: list[tuple[Outline, int]] = []
@@ -138,19 +136,19 @@ def _learned(
         targets.append(prompt.split.subtasks(names) if prompt.split else names[0])
         keys |= dict.fromkeys((prompt.group.key(member) for member in prompt.group.members), target)
         if not prompt.group.broad:
-            outlines += [(each, target) for each in _outlines(prompt.group, shared)]
+            outlines += [(each, target) for each in _outlines(prompt.group, known)]
     split_ = any(prompt.split for prompt in prompts)
-    learned = Learned(tuple(targets), keys, tuple(outlines), shared, encoder.name if split_ else "")
+    learned = Learned(tuple(targets), keys, tuple(outlines), known, encoder.name if split_ else "")
     return replace(learned, version=sha256(encode(learned)).hexdigest()[:12]) if targets else learned
 
 
-def _outlines(group: Group, shared: frozenset[int]) -> list[Outline]:
+def _outlines(group: Group, known: Vocabulary) -> list[Outline]:
     minhash = MinHash()
     fingerprints = {group.key(member): member.fingerprint for member in group.members}
     counts = Counter(group.key(member) for member in group.members)
     found: Counter[Outline] = Counter()
     for key, fingerprint in fingerprints.items():
-        found[outline_of(fingerprint.shape, fingerprint.prompt, shared, minhash)] += counts[key]
+        found[outline_of(fingerprint, known, minhash)] += counts[key]
     return [each for each, _ in found.most_common(_OUTLINES)]
 
 

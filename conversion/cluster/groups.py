@@ -7,17 +7,18 @@ answer, and enough in common besides.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Hashable, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from conversion.cluster.observation import Observation
-from router.fingerprint import Fingerprint, Shape
+from router.fingerprint import Fingerprint
 from router.minhash import MinHash
-from router.near import Outline, Stack, outline_of
+from router.near import Outline, Stack, Vocabulary, outline_of
+from router.skeleton import Skeleton
 
 BOILERPLATE: Final = 3
 """Openings under which a line stands before it counts as boilerplate."""
@@ -25,6 +26,9 @@ BOILERPLATE: Final = 3
 JOINED: Final = 0.3
 """Likeness at which prompts are one task. A call is only recognised at a greater one (`router.near.ALIKE`): joining
 two prompts that were both seen is the smaller risk."""
+
+_RECURS: Final = 0.1
+"""Share of the user texts with one opening that must hold a line for it to belong to their template."""
 
 MOST: Final = 2_000
 """Groups that are kept, the largest ones."""
@@ -53,16 +57,30 @@ class Group:
         return member.fingerprint.key
 
 
-def boilerplate(observations: Iterable[Observation]) -> frozenset[int]:
-    """Lines that prompts with different openings share."""
+def vocabulary(observations: Sequence[Observation]) -> Vocabulary:
+    """Which lines are boilerplate, and which belong to the templates of user texts."""
     openings: defaultdict[int, set[bytes]] = defaultdict(set)
-    for prompt in {observation.fingerprint.prompt for observation in observations}:
-        for line in prompt.lines:
-            openings[line].add(prompt.opening)
-    return frozenset(line for line, under in openings.items() if len(under) >= BOILERPLATE)
+    families: defaultdict[Hashable, set[Skeleton]] = defaultdict(set)
+    for observation in observations:
+        fingerprint = observation.fingerprint
+        for line in fingerprint.prompt.lines:
+            openings[line].add(fingerprint.prompt.opening)
+        if fingerprint.broad is not None:
+            families[_opening(fingerprint)].add(fingerprint.prompt)
+    return Vocabulary(
+        boilerplate=frozenset(line for line, under in openings.items() if len(under) >= BOILERPLATE),
+        template=frozenset(line for prompts in families.values() for line in _recurring(prompts)),
+    )
 
 
-def groups(observations: Sequence[Observation], shared: frozenset[int], least: int) -> list[Group]:
+def _recurring(prompts: Collection[Skeleton]) -> Iterator[int]:
+    """Lines that are in several of the prompts; all, where there is but one, for it may come back as it is."""
+    counts = Counter(line for prompt in prompts for line in prompt.lines)
+    least = max(min(2, len(prompts)), _RECURS * len(prompts))
+    return (line for line, count in counts.items() if count >= least)
+
+
+def groups(observations: Sequence[Observation], known: Vocabulary, least: int) -> list[Group]:
     """The groups, the largest first; calls that no group holds are left out.
 
     Instructions were written by someone and make a group even once; where a user's text stands in for them, it has to
@@ -70,7 +88,7 @@ def groups(observations: Sequence[Observation], shared: frozenset[int], least: i
     by_opening: defaultdict[Hashable, list[Observation]] = defaultdict(list)
     for observation in observations:
         by_opening[_opening(observation.fingerprint)].append(observation)
-    found = [Group(tuple(near)) for members in by_opening.values() for near in _near(members, shared)]
+    found = [Group(tuple(near)) for members in by_opening.values() for near in _near(members, known)]
     kept = [group for group in found if _stays(group, least)]
     left = [member for group in found if not _stays(group, least) for member in group.members]
     kept += [group for group in _broad_groups(left) if len(group.members) >= least]
@@ -87,16 +105,15 @@ def _opening(fingerprint: Fingerprint) -> Hashable:
     return shape.endpoint, shape.format, fingerprint.prompt.opening
 
 
-def _near(members: Sequence[Observation], shared: frozenset[int]) -> list[list[Observation]]:
+def _near(members: Sequence[Observation], known: Vocabulary) -> list[list[Observation]]:
     """Calls with one opening, those with near prompts together: single linkage over distinct prompts."""
     minhash = MinHash()
     by_outline: defaultdict[Outline, list[Observation]] = defaultdict(list)
-    outlines: dict[tuple[bytes, Shape], Outline] = {}
+    outlines: dict[Fingerprint, Outline] = {}
     for member in members:
-        shape, prompt = member.fingerprint.shape, member.fingerprint.prompt
-        seen = (prompt.digest, shape)
+        seen = member.fingerprint
         if seen not in outlines:
-            outlines[seen] = outline_of(shape, prompt, shared, minhash)
+            outlines[seen] = outline_of(seen, known, minhash)
         by_outline[outlines[seen]].append(member)
     ranked = sorted(by_outline, key=lambda each: len(by_outline[each]), reverse=True)
     compared, rare = ranked[:_COMPARED], ranked[_COMPARED:]
