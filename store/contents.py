@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -36,7 +37,7 @@ class Seals(Protocol):
 
 
 class Codec:
-    """Turns parts into sealed bodies and back."""
+    """Turns parts into sealed bodies and back; may be shared between threads."""
 
     def __init__(self, sealer: Seals, level: int = 3) -> None:
         self._sealer = sealer
@@ -45,10 +46,14 @@ class Codec:
         )
         self._compressor = zstandard.ZstdCompressor(compression_params=parameters)
         self._decompressor = zstandard.ZstdDecompressor(format=zstandard.FORMAT_ZSTD1_MAGICLESS)
+        self._turn = (
+            threading.Lock()
+        )  # the library's contexts serve one thread at a time
 
     def seal(self, plain: bytes, aad: bytes) -> bytes:
         """Compress where that helps, then encrypt."""
-        packed = self._compressor.compress(plain)
+        with self._turn:
+            packed = self._compressor.compress(plain)
         body = _ZSTD + packed if len(packed) < len(plain) else _PLAIN + plain
         return self._sealer.seal(body, aad)
 
@@ -57,7 +62,8 @@ class Codec:
         body = self._sealer.open(sealed, aad)
         if body[:1] == _PLAIN:
             return body[1:]
-        return self._decompressor.decompress(body[1:], max_output_size=_MAX_BODY)
+        with self._turn:
+            return self._decompressor.decompress(body[1:], max_output_size=_MAX_BODY)
 
 
 class KnownUnit(NamedTuple):

