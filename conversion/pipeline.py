@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, Literal, TypeVar, get_args
 
+from conversion.audited import Audited
 from conversion.candidate import Progress, TrainingError
 from conversion.curate.curation import Curation
 from conversion.dataset import Dataset
@@ -26,6 +28,7 @@ from conversion.findings import (
     Promotion,
     Selected,
 )
+from conversion.once import Once
 from conversion.promote import Promoter
 from conversion.run import ConversionError, Run
 from conversion.selection.trials import Contender, folder_of
@@ -34,6 +37,8 @@ from conversion.task import TaskData
 from conversion.tasks_data import TasksData
 from store.artifacts import Artifact
 from store.errors import ArtifactError
+from store.keyring import Sealer
+from store.pair_answers import PairAnswers
 
 Step = Literal["curate", "cluster", "select", "finetune", "evaluate", "promote"]
 STEPS: Final[tuple[Step, ...]] = get_args(Step)
@@ -100,6 +105,7 @@ class Conversion:
             seed=request.seed,
             known=frozenset(row.id for row in stores.tasks.list()),
             bad=stores.feedback.bad_calls,
+            audit=Audited(stores.deployments, PairAnswers(Sealer(stores.ring))),
             privacy=self._around.ability.recognisers,
         )
         progress = self._around.listener.step("curate: reading the log")
@@ -141,7 +147,7 @@ class Conversion:
 
     def _choice(self, data: TaskData) -> Chosen:
         aim = self._request.aim(data.task.id)
-        contenders = self._around.ability.contenders(data)
+        contenders = self._contenders_of(data)
         return choose(gate_view(data), contenders, aim, self._request.min_examples)
 
     def _finetune(self) -> Finetuned:
@@ -200,7 +206,7 @@ class Conversion:
         if not judged.best:
             return Promotion(judged.task, sentence=judged.sentence)
         data = self._data().of(judged.task)
-        contenders = {each.candidate.name: each.candidate for each in self._around.ability.contenders(data)}
+        contenders = {each.candidate.name: each.candidate for each in self._contenders_of(data)}
         candidate = contenders[judged.best]
         place = place_of(self._run, judged.task, judged.best)
         trained = candidate.train(gate_view(data), place, lambda done, total: None)
@@ -220,8 +226,11 @@ class Conversion:
         return found
 
     def _contenders(self, chosen: Chosen, data: TaskData) -> Sequence[Contender]:
+        return [each for each in self._contenders_of(data) if each.candidate.name in chosen.candidates]
+
+    def _contenders_of(self, data: TaskData) -> Sequence[Contender]:
         return [
-            each for each in self._around.ability.contenders(data) if each.candidate.name in chosen.candidates
+            replace(each, candidate=Once(each.candidate)) for each in self._around.ability.contenders(data)
         ]
 
     def _data(self) -> TasksData:

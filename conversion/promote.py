@@ -14,6 +14,7 @@ import msgspec
 from conversion.candidate import Candidate, Trained, TrainingError
 from conversion.comparison import Comparison, Side, compare
 from conversion.findings import Clustered, Judged, Promotion
+from conversion.once import MARK
 from conversion.selection.trial import Trial
 from conversion.selection.trials import RESULT
 from conversion.surroundings import Stores
@@ -26,7 +27,7 @@ from store.tasks import TaskRow
 
 _KINDS: Final = {"heads": "head", "vllm": "adapter"}
 """Kind of artifact by kind of engine."""
-_only_ours: Final = shutil.ignore_patterns(RESULT, "checkpoint-*")
+_only_ours: Final = shutil.ignore_patterns(RESULT, MARK, "checkpoint-*")
 
 
 class Promoter:

@@ -14,7 +14,7 @@ from router.limits import call_limit
 from router.read import Reading
 from store.calls import Call, Calls, Filters
 from store.errors import SealError
-from wire.answer import answer_of
+from wire.answer import Answer, answer_of
 from wire.check import AnswerChecker
 
 Unfit = Literal[
@@ -53,19 +53,27 @@ class Span:
     """Calls read at most, the newest ones."""
 
 
+Audit = Callable[[str, str], Answer | None]
+"""What the LLM answered to a replaced call, by understudy and call; None when it was not asked."""
+
+
+def _never(understudy: str, call_id: str) -> Answer | None:
+    return None
+
+
 def read(
-    calls: Calls, span: Span, known: Collection[str] = (), checker: AnswerChecker | None = None
+    calls: Calls, span: Span, known: Collection[str] = (), audit: Audit = _never
 ) -> Iterator[Example | Unfit]:
     """Each call of the span, the newest first: an example, or why it is none. Holds one page in memory.
 
     `known` are ids of tasks that were recognised before: a call that carries one was not labelled by its agent.
     Raises DatabaseError."""
-    checker = checker or AnswerChecker()
+    checker = AnswerChecker()
     for call in _calls(calls, span):
-        yield example_of(call, checker, known) if isinstance(call, Call) else call
+        yield _example(call, checker, known, audit) if isinstance(call, Call) else call
 
 
-def example_of(call: Call, checker: AnswerChecker, known: Collection[str] = ()) -> Example | Unfit:
+def _example(call: Call, checker: AnswerChecker, known: Collection[str], audit: Audit) -> Example | Unfit:
     """A call as an example, or why it cannot be learned from."""
     summary = call.summary
     for unfit, holds in _OUTSIDE.items():
@@ -77,9 +85,15 @@ def example_of(call: Call, checker: AnswerChecker, known: Collection[str] = ()) 
         return "unreadable"
     if call_limit(Reading(Query(summary.endpoint, request, summary.request_size))):
         return "beyond small models"
-    if cause := checker.check(summary.endpoint, request, response):
+    answer: Answer | None
+    if summary.route == "slm":
+        answer = audit(summary.understudy, summary.id)
+        if answer is None:
+            return "replaced"
+    elif cause := checker.check(summary.endpoint, request, response):
         return _CAUSES[cause]
-    answer = answer_of(summary.endpoint, response)
+    else:
+        answer = answer_of(summary.endpoint, response)
     if answer.finish_reason not in ("stop", "tool_calls", "function_call"):
         return "truncated"
     return Example(
@@ -100,7 +114,6 @@ def example_of(call: Call, checker: AnswerChecker, known: Collection[str] = ()) 
 _OUTSIDE: Final[Mapping[Unfit, Callable[[Call], bool]]] = {
     "not routable": lambda call: call.summary.endpoint == "other",
     "failed": lambda call: call.summary.status != 200 or bool(call.summary.error),
-    "replaced": lambda call: call.summary.route != "upstream",
     "incomplete": lambda call: call.summary.truncated,
     "content not stored": lambda call: "none" in (call.request.kind, call.response.kind),
     "unreadable": lambda call: (call.request.kind, call.response.kind) != ("json", "json"),

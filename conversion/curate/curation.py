@@ -17,7 +17,7 @@ from conversion.example import Example
 from conversion.privacy.pseudonyms import Pseudonyms
 from conversion.privacy.recogniser import Recogniser
 from conversion.privacy.veil import recognisers, veiled
-from conversion.source import Span, Unfit, read
+from conversion.source import Audit, Span, Unfit, read
 from store.artifacts import Artifact, ArtifactStore
 from store.calls import Calls
 from store.keyring import KeyRing
@@ -37,6 +37,8 @@ class Curation:
     """Ids of tasks that are recognised already."""
     bad: Callable[[Sequence[str]], Collection[str]] = field(default=lambda ids: ())
     """Which of these calls feedback called bad."""
+    audit: Audit = lambda understudy, call_id: None
+    """What the LLM answered to replaced calls."""
     privacy: Sequence[Recogniser] = ()
     """Recognisers beside those built in."""
 
@@ -55,7 +57,7 @@ class Curation:
         seen = _Seen()
         with artifacts.create(KIND, NAME) as draft:
             writer = DatasetWriter(draft)
-            for item in self._judged(read(calls, self.span, self.known)):
+            for item in self._judged(read(calls, self.span, self.known, self.audit)):
                 seen.read += 1
                 if seen.read % _BATCH == 0:
                     progress(seen.read, self.span.limit)

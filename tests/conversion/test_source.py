@@ -6,9 +6,14 @@ from typing import Any
 
 import pytest
 
+from conversion.audited import Audited
 from conversion.example import Example
 from conversion.source import Span, read
+from store.deployments import DeploymentRow, PairRow
+from store.keyring import Sealer
+from store.pair_answers import PairAnswers
 from tests.conversion.conftest import World, completion
+from wire.answer import Answer
 
 _SCHEMA = {
     "type": "json_schema",
@@ -95,3 +100,18 @@ def test_pages_do_not_matter_and_the_span_is_kept(world: World) -> None:
 
 def test_an_empty_log_gives_nothing(world: World) -> None:
     assert list(read(world.stores.calls, Span())) == []
+
+
+def test_a_replaced_call_that_was_audited_is_learned_from_with_the_llms_answer(world: World) -> None:
+    world.log([world.asked("You help.", "Is it?", "no", route="slm", understudy="help@1")])
+    call_id = world.stores.calls.list()[0].id
+    deployed = DeploymentRow("help@1", "help", "label", "heads", "help@1", "somewhere")
+    world.stores.deployments.create(deployed)
+    answers = PairAnswers(Sealer(world.ring))
+    sealed = answers.seal("help@1", call_id, Answer("yes", finish_reason="stop"))
+    pair = PairRow("help@1", call_id, "audit", 1, agreed=False, answer=sealed)
+    world.stores.deployments.record("help@1", [pair], b"", None, 1)
+    assert list(read(world.stores.calls, Span())) == ["replaced"]
+    [example] = read(world.stores.calls, Span(), audit=Audited(world.stores.deployments, answers))
+    assert isinstance(example, Example)
+    assert example.answer.text == "yes"
