@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import orjson
 from fastapi import Depends, FastAPI, Query, Request, Response
@@ -27,6 +27,10 @@ from store.record import Route
 from store.stats import GroupBy
 from store.window import Window
 from wire.errors import envelope
+
+
+_LONGEST_VALUE: Final = 100
+"""Characters of a bad value that are shown."""
 
 
 class OrjsonResponse(JSONResponse):
@@ -136,13 +140,14 @@ def _add_calls(app: FastAPI, auth: Authenticator, readings: Readings) -> None:
         return Response(call_page(found), media_type="application/json")
 
 
-def _error(status: int, message: str, kind: str, code: str | None) -> Response:
-    return Response(envelope(message, type=kind, code=code), status, media_type="application/json")
+def _error(status: int, message: str, kind: str, code: str | None, param: str | None = None) -> Response:
+    body = envelope(message, type=kind, code=code, param=param)
+    return Response(body, status, media_type="application/json")
 
 
 def _refused(_request: Request, error: Exception) -> Response:
     assert isinstance(error, Refusal)
-    return _error(error.status, error.message, error.kind, error.code)
+    return _error(error.status, error.message, error.kind, error.code, error.param)
 
 
 def _away(_request: Request, error: Exception) -> Response:
@@ -165,7 +170,9 @@ def _invalid(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"][1:])
-    message = f"{where}: {first.get('input')!r} is not valid: {first['msg']}."
+    value = repr(first.get("input"))
+    shown = value if len(value) <= _LONGEST_VALUE else f"{value[:_LONGEST_VALUE]}…"
+    message = f"{where}: {shown} is not valid: {first['msg']}."
     return Response(
         envelope(message, type="invalid_request_error", param=where, code="invalid_parameter"),
         422,
