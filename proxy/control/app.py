@@ -28,7 +28,6 @@ from store.stats import GroupBy
 from store.window import Window
 from wire.errors import envelope
 
-
 _LONGEST_VALUE: Final = 100
 """Characters of a bad value that are shown."""
 
