@@ -19,6 +19,7 @@ import uvicorn
 import uvloop
 
 from cli import logs, process_arguments
+from cli.backtest_process import BacktestProcess
 from cli.context import EXIT_USAGE, MIRROR_FILE, key_file
 from cli.in_force import InForce
 from config.load import Configuration
@@ -111,7 +112,7 @@ def compose(
 
     loads = EngineLoads(lambda: live.configuration)
     readings = Readings(settings.store.url, ring, state / "journal", board, this_worker=status, loads=loads)
-    desk = RulesDesk(lambda: live.configuration, environ)
+    desk = RulesDesk(lambda: live.configuration, environ, BacktestProcess(configuration.path))
     control = create_control(auth, readings, desk)
 
     async def housekeeping() -> None:

@@ -19,6 +19,10 @@ LARGEST_FILE: Final = 1024 * 1024
 """Bytes of a configuration file that are taken."""
 
 
+Backtest = Callable[[str, str], dict[str, Any]]
+"""Takes a valid text and a window; what it says is what `understudy rules backtest --json` prints."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sheet:
     """The file as it stands."""
@@ -36,9 +40,12 @@ class Sheet:
 class RulesDesk:
     """Reads, checks and writes the file of one configuration; methods may be called from any thread."""
 
-    def __init__(self, current: Callable[[], Configuration], environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, current: Callable[[], Configuration], environ: Mapping[str, str], backtest: Backtest
+    ) -> None:
         self._current = current
         self._environ = environ
+        self._backtest = backtest
 
     def sheet(self) -> Sheet:
         """The file as it stands; raises Refusal when it cannot be read."""
@@ -69,6 +76,11 @@ class RulesDesk:
         except ConfigError as error:
             return problems(error)
         return {"valid": True, "version": checked.version, "rules": len(checked.settings.rules)}
+
+    def backtest(self, text: str, window: str) -> dict[str, Any]:
+        """What a text would have done to the calls of a window, or every problem it has; raises Refusal."""
+        checked = self.check(text)
+        return self._backtest(text, window) if checked["valid"] else checked
 
     def explain(self, query: Query) -> dict[str, Any]:
         """Which rule takes a call now, and why."""

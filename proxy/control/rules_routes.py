@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import Depends, FastAPI
 from pydantic import BaseModel, ConfigDict, Field
@@ -33,6 +33,12 @@ class Change(Draft):
     """`file_version` of the sheet that was edited."""
 
 
+class Trial(Draft):
+    """A text that is tried on the log."""
+
+    window: Literal["1h", "24h", "7d", "30d", "all"] = "7d"
+
+
 class Recorded(_Body):
     """A call of the log."""
 
@@ -57,6 +63,11 @@ def add_rules(app: FastAPI, auth: Authenticator, desk: RulesDesk, readings: Read
     def check(draft: Draft) -> dict[str, Any]:
         """Whether a text could be put in force, or every problem with its line and column."""
         return desk.check(draft.text)
+
+    @app.post("/rules/backtest", dependencies=[curator])
+    def backtest(trial: Trial) -> dict[str, Any]:
+        """What a text would have done to the calls of a window; no model is called."""
+        return desk.backtest(trial.text, trial.window)
 
     @app.post("/rules/explain", dependencies=[curator])
     def explain(recorded: Recorded) -> dict[str, Any]:

@@ -29,6 +29,9 @@ def test_a_rule_is_edited_and_the_rate_answers(site: Site, visit: Callable[..., 
     assert site.configuration.read_text() == before
 
     text.fill(before.replace("route: upstream", f"route: {SMALL_MODEL}"))
+    rules.get_by_role("button", name="Try it on the last 7 days").click()
+    expect(rules.locator("#verdict .tile.main")).to_contain_text(f"{6 / calls:.1%}", timeout=60_000)
+    expect(rules.locator("#verdict .tile.main")).to_contain_text(f"today {3 / calls:.1%}")
     rules.get_by_role("button", name="Apply").click()
     expect(rules.locator("#verdict")).to_contain_text("Written")
     version = site.stats()["config"]

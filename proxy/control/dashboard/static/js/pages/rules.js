@@ -55,24 +55,30 @@ function checked(answer) {
 }
 
 function backtested(report) {
-  const { before, after } = report;
-  const interval = (part) => (part.agreement ? `${percent(part.agreement.estimate)} (${percent(part.agreement.lower)} to ${percent(part.agreement.upper)})` : "–");
+  const { today, other } = report;
+  const interval = ({ agreement }) => (agreement ? `${percent(agreement.estimate)} (${percent(agreement.lower)} to ${percent(agreement.upper)})` : "not known");
   return [
     tiles([
-      { name: "Replacement rate", value: percent(after.replacement_rate.calls), more: `now ${percent(before.replacement_rate.calls)}`, main: true },
-      { name: "Expected agreement", value: interval(after), more: `now ${interval(before)}` },
-      { name: "Cost", value: dollars(after.cost), more: `now ${dollars(before.cost)}` },
-      { name: "Calls that would move", value: count(report.moved), more: `of ${count(report.calls)}` },
+      { name: "Replacement rate", value: percent(other.replacement_rate), more: `today ${percent(today.replacement_rate)}`, main: true },
+      { name: "Expected agreement", value: interval(other), more: `today ${interval(today)}` },
+      { name: "Cost", value: dollars(other.dollars), more: `today ${dollars(today.dollars)}` },
+      { name: "Calls that would move", value: count(report.moved), more: `of ${count(today.calls)}` },
     ]),
     table({
-      caption: "By rule", rows: report.by_rule, columns: [
-        { name: "rule", cell: (row) => row.name },
-        { name: "calls now", number: true, cell: (row) => count(row.before.calls) },
-        { name: "calls then", number: true, cell: (row) => count(row.after.calls) },
-        { name: "replaced now", number: true, cell: (row) => percent(row.before.replacement_rate.calls) },
-        { name: "replaced then", number: true, cell: (row) => percent(row.after.replacement_rate.calls) },
-      ],
+      caption: "By rule", rows: report.rules, columns: groupColumns("rule"),
     }),
+    table({ caption: "By task", rows: report.tasks, columns: groupColumns("task") }),
+    report.notes.length > 0 && h("ul", { class: "quiet" }, report.notes.map((note) => h("li", {}, note))),
+  ];
+}
+
+function groupColumns(kind) {
+  return [
+    { name: kind, cell: (row) => row.name || "none" },
+    { name: "calls today", number: true, cell: (row) => count(row.today.calls) },
+    { name: "calls then", number: true, cell: (row) => count(row.other.calls) },
+    { name: "replaced today", number: true, cell: (row) => percent(row.today.replacement_rate) },
+    { name: "replaced then", number: true, cell: (row) => percent(row.other.replacement_rate) },
   ];
 }
 
