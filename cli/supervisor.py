@@ -14,13 +14,17 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
+import orjson
+
 from cli.context import EXIT_USAGE
 from cli.in_force import InForce
+from wire.tolerant import mapping
 
 log = logging.getLogger("understudy.supervisor")
 
@@ -43,8 +47,8 @@ class Child:
     name: str
     command: Sequence[str]
     descriptors: Sequence[int]
-    awaits: Path | None = None
-    """It is not started before this file exists."""
+    due: Callable[[], bool] | None = None
+    """It is not started before this holds; None starts it at once."""
     vital: bool = True
     """Whether the server is pointless without it."""
     process: subprocess.Popen[bytes] | None = None
@@ -71,7 +75,7 @@ class Child:
 
     def begin(self) -> None:
         """Start it when it is time to."""
-        if self.awaits is None or self.awaits.exists():
+        if self.due is None or self.due():
             self.start()
 
     def watch(self) -> None:
@@ -197,22 +201,31 @@ def supervisor_for(
         descriptors = [*(held.fileno() for held in sockets), *shared]
         return Child(name, [*_PYTHON, module, *common, *listening], descriptors)
 
-    learning = [child("head server", "cli.heads", heads), child("gatekeeper", "cli.gatekeeping")]
+    learning = []
+    if published is not None:
+        learning = [child("head server", "cli.heads", heads), child("gatekeeper", "cli.gatekeeping")]
+        # Nothing to serve before the first understudy: a small install does without the process.
+        learning[0].due = partial(_names_understudies, published)
     for beside in learning:
         beside.vital = False
-    learning[
-        0
-    ].awaits = published  # nothing to serve before the first understudy: a small install does without it
-
     return Supervisor(
         workers=[child(f"worker {number}", "cli.worker", listener) for number in range(1, workers + 1)],
         shipper=child("shipper", "cli.shipping"),
-        learning=learning if published else [],
+        learning=learning,
         listener=listener,
         heads=heads,
         drain=drain,
         lifeline=lifeline_write,
     )
+
+
+def _names_understudies(published: Path) -> bool:
+    """Whether anything is deployed. The file is not verified: those who serve from it do that."""
+    try:
+        content = orjson.loads(published.read_bytes())
+    except (OSError, orjson.JSONDecodeError):
+        return False
+    return bool(mapping(mapping(content).get("publication")).get("deployments"))
 
 
 def _loopback() -> socket.socket:

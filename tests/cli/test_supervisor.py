@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import psutil
 import pytest
 
-from cli.supervisor import Child
+from cli.in_force import InForce
+from cli.supervisor import Child, supervisor_for
 
 DEADLINE = 30.0
 
@@ -74,3 +77,61 @@ def test_a_child_that_does_not_stop_is_killed(sleeper: Child) -> None:
     pid = sleeper.process.pid
     sleeper.wait(0.0)
     assert not psutil.pid_exists(pid)
+
+
+def test_it_waits_until_it_is_due() -> None:
+    due = False
+    child = Child("later", ends_with(1), [], due=lambda: due)
+    child.begin()
+    child.watch()
+    assert (child.process, child.starts) == (None, 0)
+    due = True
+    watch_until(child, lambda: child.starts == 1)
+    child.wait(DEADLINE)
+
+
+def test_what_the_server_can_do_without_is_never_hopeless() -> None:
+    child = Child("beside", ends_with(2), [], vital=False)
+    child.start()
+    watch_until(child, lambda: child.starts == 2)
+    child.wait(DEADLINE)
+    assert not child.hopeless
+
+
+@pytest.mark.parametrize(
+    ("content", "due"),
+    [
+        (None, False),
+        (b"", False),
+        (b"{", False),
+        (b"[1]", False),
+        (b'{"publication": null}', False),
+        (b'{"publication": {"deployments": []}}', False),
+        (b'{"publication": {"deployments": [{"engine": "heads"}]}}', True),
+    ],
+)
+def test_the_head_server_is_due_with_the_first_understudy(
+    tmp_path: Path, content: bytes | None, due: bool
+) -> None:
+    published = tmp_path / "published.json"
+    if content is not None:
+        published.write_bytes(content)
+    with socket.socket() as listener:
+        supervisor = supervisor_for(None, InForce(-1), listener, workers=2, drain=1.0, published=published)
+        head_server, gatekeeper = supervisor.learning
+        assert (head_server.name, gatekeeper.name) == ("head server", "gatekeeper")
+        assert head_server.due is not None
+        assert head_server.due() is due
+        assert gatekeeper.due is None
+        assert [child.vital for child in supervisor.learning] == [False, False]
+        supervisor.heads.close()
+        os.close(supervisor.lifeline)
+
+
+def test_without_learning_there_are_no_processes_for_it() -> None:
+    with socket.socket() as listener:
+        supervisor = supervisor_for(None, InForce(-1), listener, workers=1, drain=1.0, published=None)
+        assert supervisor.learning == []
+        assert [child.name for child in supervisor.workers] == ["worker 1"]
+        supervisor.heads.close()
+        os.close(supervisor.lifeline)
