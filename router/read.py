@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final, Generic, Self, TypeVar, overload
+from collections.abc import Mapping
+from typing import Any, Final
 
-from router.decision import Query
+from router.decision import Endpoint, Query
 from router.learned import Learned, Proposal
 from wire import shape
 from wire.tolerant import mapping, text
@@ -16,84 +16,87 @@ BYTES_PER_TOKEN: Final = 4
 TASK_LENGTH: Final = 200
 """Characters of an agent's task label that are kept: it travels in headers and into the statistics."""
 
-Value = TypeVar("Value")
-
-
-class _Lazy(Generic[Value]):
-    """Like functools.cached_property, which takes a lock in Python 3.11 and costs more than most of the readings."""
-
-    def __init__(self, read: Callable[[Any], Value]) -> None:
-        self._read = read
-        self.__doc__ = read.__doc__
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
-    @overload
-    def __get__(self, reading: None, owner: type) -> Self: ...
-    @overload
-    def __get__(self, reading: object, owner: type) -> Value: ...
-    def __get__(self, reading: object | None, owner: type) -> Self | Value:
-        if reading is None:
-            return self
-        value: Value = self._read(reading)
-        reading.__dict__[self._name] = value
-        return value
-
-
 class Reading:
-    """What rules and limits ask of one Query."""
+    """What rules and limits ask of one Query. What costs more than a look into the body is kept once it was read."""
+
+    __slots__ = (
+        "_learned",
+        "_parts",
+        "_proposal",
+        "_proposed",
+        "_system",
+        "_tools",
+        "_turns",
+        "_user",
+        "body",
+        "endpoint",
+        "query",
+    )
 
     def __init__(self, query: Query, learned: Learned | None = None) -> None:
         self.query = query
-        self.endpoint = query.endpoint
-        self.body = query.body
+        self.endpoint: Endpoint = query.endpoint
+        self.body: Mapping[str, Any] = query.body
         self._learned = learned
+        self._turns: list[Mapping[str, Any]] | None = None
+        self._parts: bool | None = None
+        self._system: str | None = None
+        self._user: str | None = None
+        self._tools: tuple[str, ...] | None = None
+        self._proposal: Proposal | None = None
+        self._proposed = False
 
-    @_Lazy
+    @property
     def turns(self) -> list[Mapping[str, Any]]:
         """The conversation as objects."""
-        return shape.turns(self.endpoint, self.body)
+        if self._turns is None:
+            self._turns = shape.turns(self.endpoint, self.body)
+        return self._turns
 
-    @_Lazy
+    @property
     def has_parts(self) -> bool:
         """Whether any turn may hold more than text; where none does, nothing need be sought in them."""
-        for turn in self.turns:
-            if not isinstance(turn.get("content"), str) or turn.get("output") is not None:
-                return True
-        return False
+        if self._parts is None:
+            self._parts = _holds_parts(self.turns)
+        return self._parts
 
-    @_Lazy
+    @property
     def model(self) -> str:
         """The model that the agent asked for."""
         return text(self.body.get("model"))
 
-    @_Lazy
+    @property
     def system(self) -> str:
         """The instructions."""
-        return shape.system_text(self.endpoint, self.body, self.turns)
+        if self._system is None:
+            self._system = shape.system_text(self.endpoint, self.body, self.turns)
+        return self._system
 
-    @_Lazy
+    @property
     def user(self) -> str:
         """What the user said last."""
-        return shape.user_text(reversed(self.turns))
+        if self._user is None:
+            self._user = shape.user_text(reversed(self.turns))
+        return self._user
 
-    @_Lazy
+    @property
     def first_user(self) -> str:
         """What the user said first: it stays the same through a conversation."""
         return shape.user_text(self.turns)
 
-    @_Lazy
+    @property
     def tools(self) -> tuple[str, ...]:
         """Names of the tools offered."""
-        return shape.tool_names(self.endpoint, self.body)
+        if self._tools is None:
+            self._tools = shape.tool_names(self.endpoint, self.body)
+        return self._tools
 
-    @_Lazy
+    @property
     def response_format(self) -> str:
         """`text`, `json_object` or `json_schema`."""
         return shape.response_format_kind(self.endpoint, self.body)
 
-    @_Lazy
+    @property
     def task(self) -> str:
         """The agent's own label, else the task that the learned router recognised; empty when unknown."""
         label = self.query.headers.get("x-understudy-task")
@@ -101,17 +104,20 @@ class Reading:
             return label
         return self.proposal.task if self.proposal else ""
 
-    @_Lazy
+    @property
     def proposal(self) -> Proposal | None:
         """What the learned router makes of the call."""
-        return self._learned.propose(self.query) if self._learned else None
+        if not self._proposed:
+            self._proposed = True
+            self._proposal = self._learned.propose(self.query) if self._learned else None
+        return self._proposal
 
-    @_Lazy
+    @property
     def stream(self) -> bool:
         """Whether an event stream is asked for."""
         return shape.is_stream(self.body)
 
-    @_Lazy
+    @property
     def images(self) -> bool:
         """Whether the call holds an image."""
         return self.has_parts and shape.has_images(self.endpoint, self.body)
@@ -136,3 +142,10 @@ class Reading:
         if isinstance(value, bool):
             return "true" if value else "false"
         return str(value) if isinstance(value, str | int | float) else ""
+
+
+def _holds_parts(turns: list[Mapping[str, Any]]) -> bool:
+    for turn in turns:
+        if not isinstance(turn.get("content"), str) or turn.get("output") is not None:
+            return True
+    return False
