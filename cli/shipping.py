@@ -17,6 +17,7 @@ from sqlalchemy import Engine
 
 from cli import logs, process_arguments
 from cli.context import EXIT_USAGE, MIRROR_FILE, key_file
+from cli.giving_way import give_way
 from config.load import Configuration
 from config.problem import ConfigError
 from config.watch import Watcher
@@ -167,7 +168,7 @@ def main() -> None:
     """Entry of `python -m cli.shipping`, started by the supervisor."""
     arguments = process_arguments.parse("The Understudy shipper")
     logs.configure()
-    os.nice(_YIELDS)
+    give_way(_YIELDS)
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)  # in every thread: one of them waits for them
     try:
         configuration = arguments.configuration(os.environ)
