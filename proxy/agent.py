@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from http import HTTPStatus
 from typing import Any, Final, Protocol
 
@@ -50,32 +50,22 @@ class Wire(Protocol):
 class Agent:
     """One request, seen from the data path."""
 
-    __slots__ = (
-        "_body_complete",
-        "_body_seconds",
-        "_buffered",
-        "_chunked",
-        "_chunks",
-        "_expects_continue",
-        "_head",
-        "_http_1_0",
-        "_room",
-        "_spoilt",
-        "_task",
-        "_waiter",
-        "_watched",
-        "_wire",
-        "disconnected",
-        "headers",
-        "keep_alive",
-        "left",
-        "length",
-        "method",
-        "path",
-        "received",
-        "response_complete",
-        "started",
-    )
+    # What most requests never change stands on the class, so that beginning one costs little.
+    disconnected = False
+    left = False
+    response_complete = False
+    started = False
+    """Whether the head of an answer has left: after that no other answer can be given."""
+    _buffered = 0
+    _chunked = False
+    _head = b""
+    _held = False
+    """Whether the connection is not read further because of us."""
+    _room = _HIGH_WATER
+    _spoilt = False
+    _task: asyncio.Task[Any] | None = None
+    _waiter: asyncio.Future[None] | None = None
+    _watched = False
 
     def __init__(
         self,
@@ -90,6 +80,7 @@ class Agent:
         keep_alive: bool,
         body_seconds: float,
         expects_continue: bool,
+        body: bytes | None = None,
     ) -> None:
         self.received = time.perf_counter_ns()
         self.method = method
@@ -99,25 +90,12 @@ class Agent:
         self.length = length
         """The request's content-length; None when it is chunked or has no body."""
         self.keep_alive = keep_alive
-        self.started = False
-        """Whether the head of an answer has left: after that no other answer can be given."""
-        self.response_complete = False
-        self.left = False
-        self.disconnected = False
         self._wire = wire
         self._http_1_0 = http_1_0
         self._body_seconds = body_seconds
         self._expects_continue = expects_continue and not http_1_0
-        self._body_complete = not has_body
-        self._chunks: list[bytes] = []
-        self._buffered = 0
-        self._room = _HIGH_WATER
-        self._spoilt = False
-        self._waiter: asyncio.Future[None] | None = None
-        self._task: asyncio.Task[Any] | None = None
-        self._watched = False
-        self._head = b""
-        self._chunked = False
+        self._body_complete = not has_body or body is not None
+        self._chunks: list[bytes] = [] if body is None else [body]
 
     # The connection's side
 
@@ -126,6 +104,7 @@ class Agent:
         self._chunks.append(data)
         self._buffered += len(data)
         if self._buffered > self._room:
+            self._held = True
             self._wire.pause()
         self._wake()
 
@@ -170,11 +149,15 @@ class Agent:
         """Whether the agent has not sent all of its request."""
         return not self._body_complete
 
+    def whole_body(self) -> bytes | None:
+        """The body, taken, when all of it is here already; None while it is not."""
+        return self._take() if self._body_complete else None
+
     async def read_body(self, limit: int) -> tuple[bytes, bool]:
         """Read up to about `limit` bytes; the flag says whether that was all. Raises ClientLeft and Refusal."""
         while not self._body_complete and self._buffered <= limit:
             self._room = limit
-            self._wire.resume()
+            self._read_on()
             await self._await_more()
         self._room = _HIGH_WATER
         return self._take(), self._body_complete
@@ -195,8 +178,13 @@ class Agent:
         data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         chunks.clear()
         self._buffered = 0
-        self._wire.resume()
+        self._read_on()
         return data
+
+    def _read_on(self) -> None:
+        if self._held:
+            self._held = False
+            self._wire.resume()
 
     async def _await_more(self) -> None:
         if self._expects_continue:
@@ -283,3 +271,7 @@ class Agent:
             return
         if data and not self.disconnected:
             self._wire.write(data)
+
+
+Handler = Callable[[Agent], Coroutine[Any, Any, None]]
+"""The data path: answers one request, and raises nothing but being cancelled."""

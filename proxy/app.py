@@ -6,12 +6,12 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
+from proxy.agent import Handler
 from proxy.asgi import AsgiApp, Receive, Scope, Send
 from proxy.auth import Authenticator
 from proxy.forward import Appends, Forwarder
 from proxy.live import Live
 from proxy.sending import UpstreamClient
-from proxy.server import Handler
 from proxy.transport.base import Transport
 from proxy.understudy import UnderstudyClient
 from proxy.websocket import WebSocketRelay

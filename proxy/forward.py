@@ -98,12 +98,14 @@ class Forwarder:
         if call.endpoint == "other" and not call.headers.is_json:
             await self._pass_through(call, agent, now)
             return
-        call.waits()
-        body, complete = await agent.read_body(now.buffer_limit)
-        call.resumes()
-        if not complete:
-            await self._pass_through(call, agent, now, prefix=body)
-            return
+        body = agent.whole_body()
+        if body is None:
+            call.waits()
+            body, complete = await agent.read_body(now.buffer_limit)
+            call.resumes()
+            if not complete:
+                await self._pass_through(call, agent, now, prefix=body)
+                return
         agent.watch()
         call.request.add(body)
         parsed = _parse(body)

@@ -16,6 +16,7 @@ BYTES_PER_TOKEN: Final = 4
 TASK_LENGTH: Final = 200
 """Characters of an agent's task label that are kept: it travels in headers and into the statistics."""
 
+
 class Reading:
     """What rules and limits ask of one Query. What costs more than a look into the body is kept once it was read."""
 
@@ -145,7 +146,4 @@ class Reading:
 
 
 def _holds_parts(turns: list[Mapping[str, Any]]) -> bool:
-    for turn in turns:
-        if not isinstance(turn.get("content"), str) or turn.get("output") is not None:
-            return True
-    return False
+    return any(not isinstance(turn.get("content"), str) or turn.get("output") is not None for turn in turns)

@@ -19,7 +19,8 @@ from cli.in_force import InForce
 from cli.shipping import build
 from cli.worker import Worker, compose
 from config.load import Configuration, load
-from proxy.server import Limits, server_for
+from proxy.limits import Limits
+from proxy.server import server_for
 from simulator.server import listen, url_of
 from store.calls import Call, Calls
 from store.database import open_engine

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from proxy.server import Limits
+from proxy.limits import Limits
 from tests.proxy.conftest import StartProxy
 from tests.proxy.raw import RawClient, chunked, connected, request
 from tests.proxy.transport.peer import Peer, scripted, until
