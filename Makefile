@@ -8,7 +8,7 @@ CLIENTS := .venv-clients
 VLLM := .venv-vllm
 SOURCES := cli config gatekeeper migrations proxy router serving simulator store wire conversion
 
-.PHONY: help install demo run test chaos check lint format types imports bench-overhead bench-storage bench-gate bench-equality clean
+.PHONY: help install demo run test chaos check lint format types imports bench-overhead bench-storage bench-gate bench-recognition bench-equality clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -71,6 +71,9 @@ bench-storage: $(STAMP) ## bytes on disk and shipping speed on recorded calls
 
 bench-gate: $(STAMP) ## what the gate's statistics promise, simulated beside simple baselines (two minutes)
 	$(BIN)/python -m benchmarks.gate
+
+bench-recognition: $(STAMP) ## are recorded calls recognised, are unknown ones left alone, and at what cost (ten minutes)
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.recognition
 
 bench-equality: $(STAMP) ## recorded calls through the proxy and direct, compared byte by byte (one minute)
 	$(BIN)/python -m benchmarks.equality

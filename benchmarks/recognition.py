@@ -17,6 +17,7 @@ from typing import Final
 import numpy as np
 
 from benchmarks.recognition_baselines import (
+    Assign,
     Centroids,
     Fit,
     KMeans,
@@ -86,7 +87,7 @@ def _sets(at: Path) -> dict[str, Sequence[Recorded]]:
 
 def _agreeing(sets: Sets, encoder: Encoder, seed: int) -> Part:
     """V-measure of clusters against call types, no label seen."""
-    ways = {
+    ways: dict[str, Assign] = {
         "exact system prompt": by_hash,
         "k-means, true k, prompt": KMeans(encoder, instructions, seed),
         "k-means, true k, last message": KMeans(encoder, last_user, seed),

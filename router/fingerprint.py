@@ -101,7 +101,7 @@ class Fingerprints:
 
     def _skeleton(self, said: str) -> Skeleton:
         said = ends(said, HEAD, TAIL)
-        return self._skeletons.get(said.encode("utf-8", "surrogatepass"), lambda: skeleton(said))
+        return self._skeletons.get(said, lambda: skeleton(said))
 
     def _shape(self, query: Query, turns: Turns) -> Shape:
         body = query.body
@@ -132,14 +132,14 @@ def stands_in(instructions: Skeleton) -> bool:
 
 
 class _Recent(Generic[Value]):
-    """The values made last, by the hash of what they were made of."""
+    """The values made last, by the keyed hash that Python has for what they were made of: the texts are not kept."""
 
     def __init__(self, kept: int) -> None:
         self._kept = kept
-        self._values: OrderedDict[bytes, Value] = OrderedDict()
+        self._values: OrderedDict[tuple[int, int], Value] = OrderedDict()
 
-    def get(self, source: bytes, make: Callable[[], Value]) -> Value:
-        key = sha256(source).digest()
+    def get(self, source: str | bytes, make: Callable[[], Value]) -> Value:
+        key = hash(source), len(source)
         value = self._values.get(key)
         if value is None:
             value = self._values[key] = make()
