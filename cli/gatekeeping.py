@@ -19,9 +19,10 @@ from cli.shipping import prices_of
 from config.load import Configuration
 from config.problem import ConfigError
 from config.watch import Watcher
-from gatekeeper.gatekeeper import Gatekeeper, holder_name
+from gatekeeper.gatekeeper import Gatekeeper
 from gatekeeper.placement import Placement
 from gatekeeper.surroundings import Surroundings
+from gatekeeper.tenancy import Tenancy
 from serving.vllm.client import VllmClient
 from serving.vllm.placement import Placement as Adapters
 from store.database import open_engine, upgrade
@@ -45,7 +46,6 @@ class Turns:
         self._current = first
         self._stopping = False
         self._turn = asyncio.Event()
-        self._holder = holder_name()
 
     def stop(self) -> None:
         """End the last turn."""
@@ -58,17 +58,19 @@ class Turns:
         self._turn.set()
 
     async def run(self) -> None:
-        """Work. Raises StoreError for a URL or keys that cannot be used."""
+        """Work. Raises StoreError for a URL or keys that cannot be used, OSError for a folder that cannot."""
+        tenancy = Tenancy(self._current.published.parent)
         while not self._stopping:
             engine = open_engine(self._current.settings.store.url)
             try:
                 if await self._upgraded():
                     async with httpx2.AsyncClient(trust_env=False) as client:
                         surroundings = compose(self._current, self._environ, engine, self._heads)
-                        await Gatekeeper(surroundings, client, self._holder).run(self._turn)
+                        await Gatekeeper(surroundings, client, tenancy.holder).run(self._turn)
             finally:
                 engine.dispose()
             self._turn.clear()
+        tenancy.close()
 
     async def _upgraded(self) -> bool:
         """Bring the schema up to date, however long its database is away; False when the turn ended before."""
@@ -141,7 +143,7 @@ def main() -> None:
     os.nice(_YIELDS)
     try:
         asyncio.run(_work(arguments, arguments.configuration(os.environ)))
-    except (ConfigError, StoreError) as error:
+    except (ConfigError, StoreError, OSError) as error:
         print(f"understudy: {error}", file=sys.stderr)
         sys.exit(EXIT_USAGE)
 

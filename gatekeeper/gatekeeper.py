@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import secrets
-import socket
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
@@ -252,11 +250,6 @@ class Gatekeeper:
             faults=self._faults,
             database_error=self._database_error,
         )
-
-
-def holder_name() -> str:
-    """A name for the lease that no other process has."""
-    return f"{socket.gethostname()[:30]}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
 async def _until(stop: asyncio.Event, seconds: float) -> None:
