@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from router.decision import Decision, Route
+from router.decision import Route
 from store.histogram import Histogram
 from store.scan import Labels
 
@@ -16,11 +16,6 @@ class Choice(NamedTuple):
     rule: str
     understudy: str
     task: str
-
-    @classmethod
-    def of(cls, decision: Decision) -> Choice:
-        """Of a decision."""
-        return cls(decision.route, decision.rule, decision.understudy, decision.task)
 
 
 class CellKey(NamedTuple):

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from backtest.experience import Experiences
 from backtest.logged import KEPT_HEADERS, Log
-from backtest.replay import Progress, Remembering, replay
+from backtest.replay import Progress, replay
 from backtest.report import Report, report
 from config.load import Configuration
 from router.learned import Learned
@@ -38,11 +38,10 @@ class Comparison:
         self, engine: Engine, sealer: Seals, since: int | None, until: int | None, progress: Progress
     ) -> Report:
         """Decide every call of the window twice. Raises DatabaseAway, and SealError for content whose key is missing."""
-        learned = None if self.learned is None else Remembering(self.learned)
         counted = replay(
             Log(Scan(engine, sealer, since, until)),
-            self.today.with_learned(learned).router,
-            self.other.with_learned(learned).router,
+            self.today.with_learned(self.learned).router,
+            self.other.with_learned(self.learned).router,
             examples=self.examples,
             progress=progress,
         )

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
-
-from sqlalchemy import Row
 
 from backtest.requests import Requests, Unreadable
 from router.decision import Query
 from store import parts_list
 from store.reading import REQUEST_RAW, TRUNCATED, WITHHELD
-from store.scan import Labels, Scan
+from store.scan import Labels, Scan, StoredCall
 
 SESSION: Final = "x-understudy-session"
 KEPT_HEADERS: Final = (SESSION, "x-understudy-task", "x-understudy-route", "user-agent", "content-type")
@@ -22,31 +20,28 @@ _UNSEEN: Final = REQUEST_RAW | TRUNCATED | WITHHELD
 _OPTED_OUT: Final = "the agent asked for the upstream"
 
 
-class LoggedHeaders(Mapping[str, str]):
+class LoggedHeaders(dict[str, str]):
     """The headers that the log keeps. The session's name is sealed with the call, and opened when it is asked for."""
 
-    def __init__(self, scan: Scan, row: Row[Any], known: dict[str, str]) -> None:
+    __slots__ = ("_call", "_scan")
+
+    def __init__(self, scan: Scan, call: StoredCall, known: Mapping[str, str]) -> None:
+        super().__init__(known)
         self._scan = scan
-        self._row = row
-        self._known = known
+        self._call = call
 
-    def __getitem__(self, name: str) -> str:
-        if name == SESSION and SESSION not in self._known:
-            self._known[SESSION] = self._scan.session_name(self._row)
-        return self._known[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._known)
-
-    def __len__(self) -> int:
-        return len(self._known)
+    def get(self, name: str, default: Any = None, /) -> Any:
+        """A header's value."""
+        if name == SESSION and SESSION not in self:
+            self[SESSION] = self._scan.session_name(self._call)
+        return super().get(name, default)
 
 
 @dataclass(frozen=True, slots=True)
 class LoggedCall:
     """A call of the log."""
 
-    row: Row[Any]
+    stored: StoredCall
     labels: Labels
     query: Query | None
     """As the router sees it; None when its content was not kept whole."""
@@ -59,6 +54,7 @@ class Log:
         self._scan = scan
         self._labels = scan.labels()
         self._requests = Requests(scan.part)
+        self._known: dict[tuple[int, str], Mapping[str, str]] = {}
 
     def calls(self) -> Iterator[LoggedCall]:
         """Every call that a small model could have answered by its endpoint; raises DatabaseAway and KeyMissing."""
@@ -75,21 +71,24 @@ class Log:
         self._labels = self._scan.labels()
         return self._labels
 
-    def _query(self, row: Row[Any], labels: Labels, parts: parts_list.PartsList) -> Query | None:
+    def _query(self, row: StoredCall, labels: Labels, parts: parts_list.PartsList) -> Query | None:
         if row.flags & _UNSEEN or not parts.request:
             return None
         try:
             body = self._requests.body(parts.ids[1 : 1 + parts.request], parts.counts)
-            headers = self._headers(row, labels, parts.ids)
+            headers = self._headers(row, labels, parts.ids[0])
         except (Unreadable, KeyError):  # content that was erased between two reads
             return None
         return Query(labels.endpoint, body, row.request_size, headers, labels.key)
 
-    def _headers(self, row: Row[Any], labels: Labels, ids: Sequence[int]) -> LoggedHeaders:
-        told = self._scan.circumstances(ids[0])
-        known = {"user-agent": told.user_agent, "content-type": told.request_type}
-        if labels.task:
-            known["x-understudy-task"] = labels.task
-        if told.reason == _OPTED_OUT:
-            known["x-understudy-route"] = "upstream"
+    def _headers(self, row: StoredCall, labels: Labels, number: int) -> LoggedHeaders:
+        known = self._known.get((number, labels.task))
+        if known is None:
+            told = self._scan.circumstances(number)
+            known = {"user-agent": told.user_agent, "content-type": told.request_type}
+            if labels.task:
+                known["x-understudy-task"] = labels.task
+            if told.reason == _OPTED_OUT:
+                known["x-understudy-route"] = "upstream"
+            self._known[number, labels.task] = known
         return LoggedHeaders(self._scan, row, known)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 from backtest.cells import Cell, CellKey, Choice
 from backtest.logged import Log, LoggedCall
-from router.decision import Query, Router
-from router.learned import Learned, Proposal
+from router.decision import Decision, Route
+from router.read import Reading
+from router.rule_router import RuleRouter
 from store import call_id
 from store.histogram import add
 from store.scan import Labels
@@ -17,7 +19,9 @@ from store.scan import Labels
 Progress = Callable[[int], None]
 """Called with how many calls have been read."""
 
-_EVERY = 2000
+_EVERY: Final = 2000
+_Choice = tuple[Route, str, str, str]
+"""A Choice while counting: plain tuples are made faster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,33 +42,34 @@ class Moved:
 class Counted:
     """What the pass found."""
 
-    cells: dict[CellKey, Cell] = field(default_factory=dict)
+    found: dict[tuple[int, bool, _Choice, _Choice], Cell] = field(default_factory=dict)
+    """By series, whether a small model was asked in vain, and both choices."""
     read: int = 0
     """Calls that a small model could have answered by their endpoint."""
     undecided: int = 0
     """Those whose content was not kept whole, so that no rule can be asked; they are taken to stay where they were."""
     moved: int = 0
-    examples: deque[Moved] = field(default_factory=deque)
+    examples: deque[tuple[bytes, Decision, Decision]] = field(default_factory=deque)
     """The latest calls that move."""
 
+    @property
+    def cells(self) -> dict[CellKey, Cell]:
+        """What was counted."""
+        return {
+            CellKey(series, fallback, Choice(*today), Choice(*other)): cell
+            for (series, fallback, today, other), cell in self.found.items()
+        }
 
-class Remembering:
-    """A learned router that two sets of rules ask the same; satisfies Learned."""
-
-    def __init__(self, learned: Learned) -> None:
-        self._learned = learned
-        self._query: Query | None = None
-        self._proposal: Proposal | None = None
-
-    def propose(self, query: Query) -> Proposal | None:
-        """The proposal for a call; asked again for the same call, it is not worked out again."""
-        if query is not self._query:
-            self._query, self._proposal = query, self._learned.propose(query)
-        return self._proposal
+    @property
+    def latest(self) -> tuple[Moved, ...]:
+        """The calls that move, the latest first."""
+        return tuple(map(_moved, reversed(self.examples)))
 
 
-def replay(log: Log, today: Router, other: Router, *, examples: int = 20, progress: Progress) -> Counted:
-    """Decide every call twice; raises DatabaseAway and KeyMissing."""
+def replay(
+    log: Log, today: RuleRouter, other: RuleRouter, *, examples: int = 20, progress: Progress
+) -> Counted:
+    """Decide every call twice, over the learned router of today; raises DatabaseAway and KeyMissing."""
     counted = Counted(examples=deque(maxlen=examples))
     for call in log.calls():
         counted.read += 1
@@ -72,49 +77,59 @@ def replay(log: Log, today: Router, other: Router, *, examples: int = 20, progre
             counted.undecided += 1
             _count(counted, call, _as_it_was(call.labels), _as_it_was(call.labels))
         else:
-            _decide(counted, call, call.query, today, other)
+            _decide(counted, call, Reading(call.query, today.learned), today, other)
         if not counted.read % _EVERY:
             progress(counted.read)
     progress(counted.read)
     return counted
 
 
-def _decide(counted: Counted, call: LoggedCall, query: Query, today: Router, other: Router) -> None:
-    before = Choice.of(today.decide(query))
-    decision = other.decide(query)
-    after = Choice.of(decision)
-    _count(counted, call, before, after)
-    if (before.route, before.understudy) != (after.route, after.understudy):
+def _decide(
+    counted: Counted, call: LoggedCall, reading: Reading, today: RuleRouter, other: RuleRouter
+) -> None:
+    before, after = today.decide_read(reading), other.decide_read(reading)
+    _count(counted, call, _choice(before), _choice(after))
+    if before.route != after.route or before.understudy != after.understudy:
         counted.moved += 1
-        shown = call_id.show(bytes(call.row.id))
-        counted.examples.append(
-            Moved(shown, after.task, _target(before), _target(after), after.rule, decision.reason)
-        )
+        counted.examples.append((call.stored.id, before, after))
 
 
-def _count(counted: Counted, call: LoggedCall, today: Choice, other: Choice) -> None:
-    row = call.row
-    key = CellKey(row.series, bool(row.fallback), today, other)
-    cell = counted.cells.get(key)
+def _count(counted: Counted, call: LoggedCall, today: _Choice, other: _Choice) -> None:
+    stored = call.stored
+    key = (stored.series, stored.fallback != "", today, other)
+    cell = counted.found.get(key)
     if cell is None:
-        cell = counted.cells[key] = Cell(call.labels)
+        cell = counted.found[key] = Cell(call.labels)
     cell.calls += 1
-    cell.input += row.input + row.cached_input + row.cache_write
-    cell.output += row.output
-    if row.cost is None:
+    cell.input += stored.input + stored.cached_input + stored.cache_write
+    cell.output += stored.output
+    if stored.cost is None:
         cell.unpriced += 1
     else:
-        cell.cost += row.cost
-    if row.list_cost is None:
+        cell.cost += stored.cost
+    if stored.list_cost is None:
         cell.unlisted += 1
     else:
-        cell.list_cost += row.list_cost
-    add(cell.times, row.duration)
+        cell.list_cost += stored.list_cost
+    add(cell.times, stored.duration)
 
 
-def _as_it_was(labels: Labels) -> Choice:
-    return Choice(labels.route, labels.rule, labels.understudy, labels.task)
+def _choice(decision: Decision) -> _Choice:
+    return decision.route, decision.rule, decision.understudy, decision.task
 
 
-def _target(choice: Choice) -> str:
-    return choice.understudy or "upstream"
+def _as_it_was(labels: Labels) -> _Choice:
+    return labels.route, labels.rule, labels.understudy, labels.task
+
+
+def _moved(example: tuple[bytes, Decision, Decision]) -> Moved:
+    number, before, after = example
+    shown = call_id.show(bytes(number))
+    return Moved(
+        shown,
+        after.task,
+        before.understudy or "upstream",
+        after.understudy or "upstream",
+        after.rule,
+        after.reason,
+    )

@@ -99,7 +99,7 @@ def report(counted: Counted, experiences: Experiences, notes: Sequence[str] = ()
         tasks=_groups(cells, experiences, lambda choice: choice.task),
         rules=_groups(cells, experiences, lambda choice: choice.rule),
         moved=counted.moved,
-        examples=tuple(reversed(counted.examples)),
+        examples=counted.latest,
         undecided=counted.undecided,
         notes=(*notes, *_notes(counted, other, experiences)),
     )

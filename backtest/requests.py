@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from store.template import HOLE, LIST, join
+from store.template import HOLE, LIST
 from wire.shape import content_text
 from wire.tolerant import mapping, text
 
@@ -33,6 +33,8 @@ class _Template:
     """A unit without its long strings."""
 
     stub: Any
+    pieces: tuple[bytes, ...]
+    """Its text, cut where the strings go."""
     holes: int
     """How many parts fill it."""
     role: str
@@ -111,8 +113,13 @@ class Requests:
         key = tuple(ids[begin:end])
         found = self._units.get(key)
         if found is None:
-            parts = map(self._part, key)
-            found = _decode(join(parts.__next__, _none, _none))
+            pieces = template.pieces
+            said = [
+                each
+                for part, piece in zip(key[1:], pieces[1:], strict=True)
+                for each in (self._part(part), piece)
+            ]
+            found = _decode(b"".join((pieces[0], *said)))
             self._remember(self._units, key, found)
         return found
 
@@ -120,8 +127,9 @@ class Requests:
         raw = self._part(number)
         stub = _decode(raw.replace(HOLE, b'""'))
         filled = mapping(_decode(raw.replace(HOLE, b'"x"')))
+        pieces = tuple(raw.split(HOLE))
         made = _Template(
-            stub, raw.count(HOLE), text(filled.get("role")), bool(content_text(filled.get("content")))
+            stub, pieces, len(pieces) - 1, text(filled.get("role")), bool(content_text(filled.get("content")))
         )
         self._remember(self._templates, number, made)
         return made
@@ -146,7 +154,3 @@ class Requests:
             for old in list(known)[: _LIMIT // 2]:
                 del known[old]
         known[key] = value
-
-
-def _none() -> int:
-    raise Unreadable("a unit holds a list")

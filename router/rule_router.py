@@ -78,9 +78,12 @@ class RuleRouter:
 
     def decide(self, query: Query) -> Decision:
         """Where a call goes; never raises for anything a client can send."""
-        if _opted_out(query):
+        return self.decide_read(Reading(query, self.learned))
+
+    def decide_read(self, reading: Reading) -> Decision:
+        """The same of a call that was read already: several sets of rules then read it once."""
+        if _opted_out(reading.query):
             return _OPTED_OUT
-        reading = Reading(query, self.learned)
         return self._apply(self._match(reading), reading)
 
     def explain(self, query: Query) -> Explanation:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Engine, Row, func, select
 from sqlalchemy.exc import DBAPIError
@@ -21,13 +21,31 @@ from store.schema import ENDPOINTS, ROUTES, calls, contents, series
 
 _BATCH: Final = 2000
 _REMEMBERED: Final = 60_000
-_COLUMNS: Final = tuple(
-    calls.c[name]
-    for name in (
-        "id", "started", "duration", "series", "status", "flags", "confidence", "fallback", "input",
-        "cached_input", "cache_write", "output", "cost", "list_cost", "request_size", "parts", "detail",
-    )
-)  # fmt: skip
+
+
+class StoredCall(NamedTuple):
+    """A row of the log; see `store.schema.calls`."""
+
+    id: bytes
+    started: int
+    duration: int
+    series: int
+    status: int
+    flags: int
+    confidence: float | None
+    fallback: str
+    input: int
+    cached_input: int
+    cache_write: int
+    output: int
+    cost: int | None
+    list_cost: int | None
+    request_size: int
+    parts: bytes
+    detail: bytes
+
+
+_COLUMNS: Final = tuple(calls.c[name] for name in StoredCall._fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +96,14 @@ class Scan:
         except DBAPIError as error:
             raise translated(error, self._engine.url) from error
 
-    def batches(self) -> Iterator[Sequence[Row[Any]]]:
-        """The rows of the calls, oldest first; each batch is a transaction of its own."""
+    def batches(self) -> Iterator[Sequence[StoredCall]]:
+        """The calls, oldest first; each batch is a transaction of its own."""
         after = self._first
         query = select(*_COLUMNS).where(calls.c.id < self._last).order_by(calls.c.id).limit(_BATCH)
         while rows := self._rows(
             query.where(calls.c.id > after if after != self._first else calls.c.id >= after)
         ):
-            yield rows
+            yield list(map(StoredCall._make, rows))
             after = bytes(rows[-1].id)
 
     def fetch(self, numbers: Iterable[int]) -> None:
@@ -113,9 +131,9 @@ class Scan:
             found = self._circumstances[number] = decode_circumstances(self.part(number))
         return found
 
-    def session_name(self, row: Row[Any]) -> str:
+    def session_name(self, call: StoredCall) -> str:
         """The name that the agent gave its session; empty when it gave none. Raises SealError."""
-        return decode_detail(self._sealer.open(bytes(row.detail), bytes(row.id))).session
+        return decode_detail(self._sealer.open(bytes(call.detail), bytes(call.id))).session
 
     def _rows(self, query: Any) -> Sequence[Row[Any]]:
         try:

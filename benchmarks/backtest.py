@@ -1,0 +1,212 @@
+"""How long a backtest takes: `python -m benchmarks.backtest [--calls N] [--folder FOLDER]`.
+
+Stores calls of a support desk with their content (tickets in sessions of six calls, each conversation repeated from call
+to call, answers of tools in between), then tries other rules on them: rules that read instructions, tools and what the
+user said, and a share of sessions. Exits with 1 when a million calls take two minutes or more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from backtest.comparison import Comparison
+from backtest.report import Report
+from benchmarks.machine import machine
+from benchmarks.requirement import Requirement
+from benchmarks.table import table
+from config.load import Configuration, configuration
+from config.settings import Settings
+from simulator.desk.prompts import ORDER_SCHEMA, SYSTEM, TOOLS
+from simulator.tickets import ticket
+from store.database import open_engine, upgrade
+from store.database_sink import DatabaseSink
+from store.keyring import DIGEST, KeyRing, Sealer
+from store.prices import Prices
+from store.record import Attempt, Record
+
+_MILLION: Final = 1_000_000
+_SECONDS: Final = 120
+_BATCH: Final = 5_000
+_START_US: Final = 1_790_000_000_000_000
+_EVERY_US: Final = 500_000
+_TODAY: Final[dict[str, Any]] = {
+    "engines": {"gpu": {"kind": "vllm", "base_url": "http://127.0.0.1:8000/v1"}},
+    "slms": {"small": {"engine": "gpu", "model": "small"}},
+    "rules": [{"name": "plans", "when": {"system": "You are the lead*"}, "route": "upstream"}],
+}
+_OTHER: Final[dict[str, Any]] = _TODAY | {
+    "rules": [
+        {"name": "plans", "when": {"system": "You are the lead*"}, "route": "upstream"},
+        {"name": "refunds stay", "when": {"user": "*refund*"}, "route": "upstream"},
+        {"name": "labels", "when": {"system": "You classify*"}, "route": "small"},
+        {"name": "tools", "when": {"tools": "refund_order"}, "route": "small", "share": "50%"},
+    ]
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.backtest", description="How long a backtest takes."
+    )
+    parser.add_argument("--calls", type=int, default=_MILLION, help="calls in the log")
+    parser.add_argument("--folder", type=Path, default=None, help="keep the log here, and use it again")
+    options = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory(prefix="understudy-bench-") as temporary:
+        folder: Path = options.folder or Path(temporary)
+        filled = _fill(folder, options.calls)
+        seconds, report = _compare(folder)
+    print(_told(options.calls, filled, seconds, report))
+    requirement = _requirement(options.calls, seconds)
+    print(table(("figure", "required", "measured", "verdict"), [requirement.row()]))
+    return 0 if requirement.met else 1
+
+
+def _requirement(calls: int, seconds: float) -> Requirement:
+    what = "seconds for a backtest of 10^6 calls" + ("" if calls == _MILLION else f", from {calls:,}")
+    return Requirement(what, seconds / calls * _MILLION, _SECONDS, "at most", " s")
+
+
+def _compare(folder: Path) -> tuple[float, Report]:
+    engine = open_engine(_url(folder))
+    sealer = Sealer(KeyRing.load(folder / "key", {}))
+    comparison = Comparison(_configuration(_TODAY), _configuration(_OTHER))
+    began = time.perf_counter()
+    report = comparison.run(engine, sealer, None, None, lambda done: None)
+    seconds = time.perf_counter() - began
+    engine.dispose()
+    return seconds, report
+
+
+def _configuration(values: dict[str, Any]) -> Configuration:
+    return configuration(Settings.model_validate(values), {})
+
+
+def _url(folder: Path) -> str:
+    return f"sqlite:///{folder}/understudy.db"
+
+
+def _fill(folder: Path, calls: int) -> float:
+    """Store the calls, unless they are there already; returns the seconds it took."""
+    if (folder / "understudy.db").exists():
+        return 0.0
+    folder.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
+    upgrade(_url(folder))
+    ring = KeyRing.load(folder / "key", {})
+    engine = open_engine(_url(folder))
+    prices = Prices({"gpt-4o-mini": {"input": 0.15, "output": 0.6}})
+    sink = DatabaseSink(engine, Sealer(ring), ring.active.derive(DIGEST), prices)
+    records = islice(_records(), calls)
+    while batch := list(islice(records, _BATCH)):
+        sink.write(batch, [])
+    engine.dispose()
+    return time.monotonic() - began
+
+
+def _records() -> Iterator[Record]:
+    number = 0
+    for session in range(_MILLION):
+        for request, said in _session(session):
+            yield _record(number, request, said)
+            number += 1
+
+
+def _session(number: int) -> Iterator[tuple[dict[str, Any], str]]:
+    """One ticket: four single questions, then a conversation with a tool."""
+    asked = {"role": "user", "content": f"Ticket:\n{ticket(number).text}"}
+    for kind, said in (
+        ("classify", "refund"),
+        ("urgency", "no"),
+        ("extract", '{"order_id":null}'),
+        ("plan", "1."),
+    ):
+        request: dict[str, Any] = {"messages": [{"role": "system", "content": SYSTEM[kind]}, asked]}  # type: ignore[index]
+        if kind == "extract":
+            schema = {"name": "order", "schema": ORDER_SCHEMA}
+            request["response_format"] = {"type": "json_schema", "json_schema": schema}
+        yield request, said
+    talk: list[dict[str, Any]] = [{"role": "system", "content": SYSTEM["act"]}, asked]
+    for step in range(2):
+        yield (
+            {"messages": [*talk], "tools": list(TOOLS)},
+            f"Step {step} of ticket {number} is being looked into.",
+        )
+        talk += [
+            {"role": "assistant", "content": f"Step {step} of ticket {number} is being looked into."},
+            {"role": "user", "content": f"And what about step {step + 1} of my order {number}?"},
+        ]
+
+
+def _record(number: int, request: dict[str, Any], said: str) -> Record:
+    started = _START_US + number * _EVERY_US
+    body = orjson.dumps({"model": "gpt-4o-mini", "temperature": 0, **request})
+    answer = orjson.dumps(
+        {
+            "id": f"chatcmpl-{number}",
+            "object": "chat.completion",
+            "choices": [
+                {"index": 0, "message": {"role": "assistant", "content": said}, "finish_reason": "stop"}
+            ],
+            "usage": {"prompt_tokens": len(body) // 4, "completion_tokens": len(said) // 4 + 1},
+        }
+    )
+    chance = random.Random(number)
+    return Record(
+        id=(started // 1000).to_bytes(6, "big") + b"\x70\x00\x80" + number.to_bytes(7, "big"),
+        started_us=started,
+        duration_us=chance.randrange(300_000, 3_000_000),
+        first_byte_us=250_000,
+        overhead_us=300,
+        endpoint="chat.completions",
+        method="POST",
+        path="/v1/chat/completions",
+        status=200,
+        stream=False,
+        route="upstream",
+        target="openai",
+        requested_model="gpt-4o-mini",
+        served_model="gpt-4o-mini",
+        understudy="",
+        task="",
+        rule="defaults",
+        reason="no understudy is certified for this call",
+        confidence=None,
+        fallback="",
+        key="",
+        session="",
+        config="0123abcd",
+        upstream_request_id="",
+        request_type="application/json",
+        response_type="application/json",
+        response_encoding="",
+        request=body,
+        response=answer,
+        request_size=len(body),
+        response_size=len(answer),
+        attempts=(Attempt("upstream", "openai", 200, "", 300_000),),
+    )
+
+
+def _told(calls: int, filled: float, seconds: float, report: Report) -> str:
+    stored = f", stored in {filled:.0f} s" if filled else ""
+    return (
+        f"# Backtest\n\n{time.strftime('%Y-%m-%d %H:%M')}, {machine()}. {calls:,} calls{stored}; "
+        f"read in {seconds:.1f} s, {seconds / calls * 1e6:.0f} us a call. Replacement rate "
+        f"{report.today.replacement_rate:.1%} today, {report.other.replacement_rate:.1%} then; "
+        f"{report.moved:,} calls move.\n"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
