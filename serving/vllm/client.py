@@ -27,6 +27,8 @@ class ServedModel:
     """Whether it is an adapter loaded on the base model."""
     folder: str
     """Where its files are, on the server's machine."""
+    context: int = 0
+    """Tokens that a call may read and write together; 0 when it does not say."""
 
 
 class VllmClient:
@@ -65,7 +67,12 @@ class VllmClient:
         """What it serves, by name."""
         listed = _object(self._ask("GET", "/v1/models"), self.url).get("data") or ()
         return {
-            model["id"]: ServedModel(model["id"], model.get("parent") is not None, model.get("root") or "")
+            model["id"]: ServedModel(
+                name=model["id"],
+                adapter=model.get("parent") is not None,
+                folder=model.get("root") or "",
+                context=model.get("max_model_len") or 0,
+            )
             for model in listed
         }
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from simulator.base import phrases
-from simulator.base.letters import letter
+from simulator.base.letters import letter, things
 from simulator.tickets import Ticket
 
 Message = dict[str, Any]
@@ -38,10 +38,12 @@ class _Task:
     tools: Tools = ()
 
 
-def chats(seed: int, brief: int = 0) -> Iterator[Chat]:
-    """Chats without end; the same for the same seed. The first `brief` are about short letters, and ask one thing:
-    copying is learned sooner from those."""
+def chats(seed: int, repeats: int = 0, brief: int = 0) -> Iterator[Chat]:
+    """Chats without end; the same for the same seed. The first `repeats` only ask to say something again, the next
+    `brief` ask one thing about short letters: copying is learned sooner from those."""
     rng = random.Random(f"base/{seed}")  # noqa: S311  (wording, not secrets)
+    for _ in range(repeats):
+        yield _repeat(rng)
     for _ in range(brief):
         yield _chat(rng, _BRIEF_LETTER, (0,))
     while True:
@@ -62,6 +64,13 @@ def _chat(rng: random.Random, longest: int, follow_ups: Sequence[int]) -> Chat:
         task = rng.choices((_fields, _answer, _short), (50, 35, 15))[0](found, rng)
         messages += [{"role": "user", "content": task.instructions}, *task.said]
     return Chat(tuple(messages), first.tools)
+
+
+def _repeat(rng: random.Random) -> Chat:
+    """Say it again."""
+    what = ", ".join(rng.sample(things(rng), rng.randint(1, 3)))
+    roles = (("system", rng.choice(phrases.REPEAT_PROMPTS)), ("user", what), ("assistant", what))
+    return Chat(tuple({"role": role, "content": content} for role, content in roles))
 
 
 def _fields(found: Ticket, rng: random.Random) -> _Task:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+from simulator.desk import wording
 from simulator.tickets import Ticket, ticket
 
 _SEED: Final = 971_203
@@ -51,6 +53,12 @@ def letter(rng: random.Random, longest: int) -> Ticket:
     if found.email:
         found = _said(found, "email", found.email, _email(rng))
     return found
+
+
+def things(rng: random.Random) -> Sequence[str]:
+    """What letters have to be copied from: a name, an address, a number, goods."""
+    goods = f"{rng.randint(2, 12)} x {rng.choice(wording.COLOURS)}{rng.choice(wording.PRODUCTS)}"
+    return f"{_name(rng)} {_name(rng)}", _email(rng), f"#{rng.randrange(10_000, 999_999)}", goods
 
 
 def _said(found: Ticket, field: str, before: str, after: str) -> Ticket:

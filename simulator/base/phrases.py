@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from simulator.desk.wording import Label
 
+REPEAT_PROMPTS: Final = ("Say it again.", "Repeat the text.", "The same once more:")
 FIELD_PROMPTS: Final = (
     "Read the letter and fill in: {}.",
     "Give JSON with these keys: {}. What is not said is null.",

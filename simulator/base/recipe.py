@@ -12,18 +12,20 @@ from importlib import resources
 class Recipe:
     """Sizes and schedule; the defaults make the demo's base."""
 
-    hidden: int = 96
-    layers: int = 4
-    heads: int = 3
+    hidden: int = 128
+    layers: int = 3
+    heads: int = 4
     feed_forward: int = 256
     vocabulary: int = 2048
     tokenizer_chats: int = 3000
     """Chats that the vocabulary is learned from."""
     context: int = 2048
-    steps: int = 700
+    steps: int = 520
     batch: int = 32
-    brief_steps: int = 300
-    """Steps on short letters, at the start."""
+    repeat_steps: int = 120
+    """Steps at the start, on saying something again."""
+    brief_steps: int = 200
+    """Steps after these, on short letters."""
     longest: int = 384
     """Tokens; longer chats are left out of training."""
     matrix_rate: float = 0.01

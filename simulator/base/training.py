@@ -89,6 +89,10 @@ def _texts(recipe: Recipe) -> Iterator[str]:
             yield message["content"] or json.dumps(message["tool_calls"][0]["function"])
 
 
+def _curriculum(recipe: Recipe) -> Iterator[Chat]:
+    return chats(recipe.seed, recipe.repeat_steps * recipe.batch, recipe.brief_steps * recipe.batch)
+
+
 def _model(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> Any:
     from transformers import LlamaConfig, LlamaForCausalLM  # noqa: PLC0415  (an extra)
 
@@ -155,7 +159,7 @@ def _batches(tokenizer: PreTrainedTokenizerFast, recipe: Recipe) -> Iterator[dic
     rng = random.Random(recipe.seed)  # noqa: S311  (order, not secrets)
     source = (
         tokens
-        for tokens in (encoded(tokenizer, chat) for chat in chats(recipe.seed))
+        for tokens in (encoded(tokenizer, chat) for chat in _curriculum(recipe))
         if len(tokens.ids) <= recipe.longest
     )
     while True:

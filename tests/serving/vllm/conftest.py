@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import threading
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -67,9 +68,11 @@ def adapter(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = peft.LoraConfig(
         r=RANK, target_modules="all-linear", init_lora_weights=False, task_type="CAUSAL_LM"
     )
-    peft.get_peft_model(transformers.AutoModelForCausalLM.from_pretrained(base), config).save_pretrained(
-        folder
-    )
+    with warnings.catch_warnings(
+        action="ignore", category=FutureWarning
+    ):  # peft uses what transformers gives up
+        model = peft.get_peft_model(transformers.AutoModelForCausalLM.from_pretrained(base), config)
+    model.save_pretrained(folder)
     return folder
 
 

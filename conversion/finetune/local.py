@@ -1,0 +1,106 @@
+"""Answers of a tuned model by transformers, for where no server of its base is at hand: slower, and not bound to schemas."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from conversion.candidate import Attempted, TrainingError
+from conversion.example import Example
+from conversion.finetune.rendering import Rendering, RenderingError
+from conversion.finetune.training import Method, load_model, load_tokenizer
+from wire.answer import Answer, ToolCall
+
+_BATCH: Final = 16
+_MOST_TOKENS: Final = 1024
+_TOOL_CALL: Final = re.compile(r"<tool_call>(.*?)(?:</tool_call>|$)", re.DOTALL)
+
+
+class LocalAnswers:
+    """Generates greedily with a tuned model; tool calls are read as vLLM's `hermes` parser reads them."""
+
+    def __init__(self, base: str, method: Method, files: Path, options: Mapping[str, Any] | None) -> None:
+        self._tokenizer = load_tokenizer(base)
+        self._rendering = Rendering(self._tokenizer, options)
+        self._model = _tuned(base, method, files)
+
+    def answer(self, examples: Sequence[Example]) -> Sequence[Attempted]:
+        """Answers in order; what the chat template refuses is no answer."""
+        found: dict[int, Attempted] = {}
+        for batch in self._batches(examples):
+            for (place, _, _), attempted in zip(batch, self._generated(batch), strict=True):
+                found[place] = attempted
+        return [found.get(place, Attempted(None)) for place in range(len(examples))]
+
+    def _batches(self, examples: Sequence[Example]) -> Iterator[Sequence[tuple[int, Sequence[int], int]]]:
+        """Place, prompt and token limit of each example, alike in length."""
+        prompts = []
+        for place, example in enumerate(examples):
+            try:
+                prompts.append((place, self._rendering.tokens(example.request), _limit(example.request)))
+            except RenderingError:
+                continue
+        prompts.sort(key=lambda each: len(each[1]))
+        for start in range(0, len(prompts), _BATCH):
+            yield prompts[start : start + _BATCH]
+
+    def _generated(self, batch: Sequence[tuple[int, Sequence[int], int]]) -> Iterator[Attempted]:
+        import torch  # noqa: PLC0415  (an extra)
+
+        tokenizer: Any = self._tokenizer
+        width = max(len(prompt) for _, prompt, _ in batch)
+        pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
+        rows = [[pad] * (width - len(prompt)) + list(prompt) for _, prompt, _ in batch]
+        mask = [[0] * (width - len(prompt)) + [1] * len(prompt) for _, prompt, _ in batch]
+        with torch.inference_mode():
+            output = self._model.generate(
+                input_ids=torch.tensor(rows, device=self._model.device),
+                attention_mask=torch.tensor(mask, device=self._model.device),
+                max_new_tokens=max(limit for _, _, limit in batch),
+                do_sample=False,
+                pad_token_id=pad,
+            )
+        for (_, prompt, limit), row in zip(batch, output.tolist(), strict=True):
+            yield _attempted(tokenizer, row[width:][:limit], len(prompt))
+
+
+def _attempted(tokenizer: Any, said: Sequence[int], prompt: int) -> Attempted:
+    ends = {tokenizer.eos_token_id, tokenizer.pad_token_id}
+    length = next((place for place, token in enumerate(said) if token in ends), len(said))
+    text = tokenizer.decode(said[:length], skip_special_tokens=True)
+    finish = "stop" if length < len(said) else "length"
+    return Attempted(answer_in(text, finish), tokens=prompt + length)
+
+
+def answer_in(text: str, finish: str) -> Answer:
+    """What a model said, its tool calls told apart from its text; broken tool calls stay text, as with vLLM."""
+    try:
+        parsed = [json.loads(found) for found in _TOOL_CALL.findall(text)]
+        calls = tuple(
+            ToolCall(each["name"], json.dumps(each["arguments"], ensure_ascii=False)) for each in parsed
+        )
+    except (ValueError, TypeError, KeyError):
+        return Answer(text, finish_reason=finish)
+    if not calls:
+        return Answer(text, finish_reason=finish)
+    return Answer(text.partition("<tool_call>")[0], calls, "tool_calls")
+
+
+def _limit(request: Mapping[str, Any]) -> int:
+    asked = request.get("max_completion_tokens") or request.get("max_tokens")
+    return min(asked, _MOST_TOKENS) if isinstance(asked, int) and asked > 0 else _MOST_TOKENS
+
+
+def _tuned(base: str, method: Method, files: Path) -> Any:
+    if method == "full":
+        return load_model(str(files)).eval()  # type: ignore[no-untyped-call]
+    from peft import PeftModel  # noqa: PLC0415  (an extra)
+
+    try:
+        return PeftModel.from_pretrained(load_model(base), str(files)).eval()
+    except (OSError, ValueError, KeyError) as error:
+        said = str(error).partition("\n")[0][:200]
+        raise TrainingError(f"{str(files)!r} is no adapter of {base!r}: {said}") from None
