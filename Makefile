@@ -8,7 +8,7 @@ CLIENTS := .venv-clients
 VLLM := .venv-vllm
 SOURCES := cli config gatekeeper migrations proxy router serving simulator store wire conversion
 
-.PHONY: help install demo run test chaos check lint format types imports bench-overhead bench-storage bench-gate bench-recognition bench-equality clean
+.PHONY: help install demo run test test-browser screenshots docs chaos check lint format types imports bench-overhead bench-storage bench-gate bench-recognition bench-equality clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -46,6 +46,15 @@ test: $(STAMP) $(CLIENTS)/.installed vllm-if-possible ## run the tests (agent fr
 
 chaos: $(STAMP) ## the full chaos runs: 50 kills, five minutes without a database (about 15 minutes)
 	UNDERSTUDY_CHAOS=full $(BIN)/python -m pytest tests/chaos --timeout 1800
+
+test-browser: $(STAMP) ## the dashboard's tests in a real Chromium (part of `make test` too)
+	$(BIN)/python -m pytest tests/browser
+
+screenshots: $(STAMP) ## pictures of the dashboard for the documentation
+	UNDERSTUDY_SCREENSHOTS=docs/screenshots $(BIN)/python -m pytest tests/browser/test_pages.py
+
+docs: $(STAMP) ## the documentation as a site, in site/
+	$(BIN)/mkdocs build --strict
 
 check: lint types imports ## lint, types and import contracts
 
