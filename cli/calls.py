@@ -17,7 +17,9 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.context import ConfigOption, JsonOption, Store, fail, open_store, plain_errors
+from conversion.dataset import KIND as DATASET
 from proxy.control.call_page import call_page, explanation, summary_page
+from store.artifacts import ArtifactStore
 from store.calls import Calls, CallSummary, Filters
 from store.keyring import DIGEST, Sealer
 from store.record import Route
@@ -104,7 +106,8 @@ def purge_calls(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Erase calls and the content that no other call uses. What was counted in the statistics stays."""
+    """Erase calls, what is kept about them, the content that no other call uses, and training sets, which are made anew
+    from what is left. What was counted in the statistics stays."""
     if sum(option is not None for option in (session, call, before)) != 1:
         fail("say what to erase by one of --session, --call and --before")
     if not yes:
@@ -112,7 +115,11 @@ def purge_calls(
     moment = None if before is None else _microseconds(before) // 1_000_000
     with _opened(config) as (store, calls):
         gone = purge(store.engine, calls, session=session, call=call, before=moment)
-    print(orjson.dumps(asdict(gone)).decode() if as_json else _said(gone))
+        sets = (
+            ArtifactStore(store.configuration.artifacts, store.ring).remove_all(DATASET) if gone.calls else 0
+        )
+    told = asdict(gone) | {"training_sets": sets}
+    print(orjson.dumps(told).decode() if as_json else _said(gone, sets))
 
 
 @contextmanager
@@ -121,8 +128,9 @@ def _opened(config: Path | None) -> Iterator[tuple[Store, Calls]]:
         yield store, Calls(store.engine, Sealer(store.ring), store.ring.active.derive(DIGEST))
 
 
-def _said(gone: Forgotten) -> str:
-    return f"erased {gone.calls} calls and {gone.contents} contents that nothing else used"
+def _said(gone: Forgotten, sets: int) -> str:
+    said = f"erased {gone.calls} calls and {gone.contents} contents that nothing else used"
+    return f"{said}, and {sets} training sets, which are made anew from what is left" if sets else said
 
 
 def _table(calls: Sequence[CallSummary], width: int) -> Table:

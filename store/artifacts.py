@@ -150,6 +150,17 @@ class ArtifactStore:
             raise ArtifactError(f"cannot remove {str(artifact.path)!r}: {error.strerror}") from error
         shutil.rmtree(doomed, ignore_errors=True)  # what is left goes with the next draft's beginning
 
+    def remove_all(self, kind: str) -> int:
+        """Delete every version of a kind, whole or broken or in the making; returns how many stood. Raises ArtifactError."""
+        place = self._folder / kind
+        standing = [path for path in place.glob(f"**/{MANIFEST}") if not path.parent.name.startswith(_DRAFT)]
+        try:
+            if place.exists():
+                shutil.rmtree(place)
+        except OSError as error:
+            raise ArtifactError(f"cannot remove {str(place)!r}: {error.strerror}") from error
+        return len(standing)
+
     def _artifact(self, path: Path, manifest: Manifest) -> Artifact:
         return Artifact(
             path,

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from cli import calls, db, keys
 from cli.context import MIRROR_FILE, open_store
 from store import call_id
+from store.artifacts import ArtifactStore
 from store.database import upgrade
 from store.database_sink import DatabaseSink
 from store.keyring import DIGEST, Sealer
@@ -114,7 +115,14 @@ def test_a_call_is_shown_with_its_content(config: Path) -> None:
 def test_erasing_needs_exactly_one_choice(config: Path) -> None:
     ids = _store(config, 3)
     assert "by one of" in _run(calls.app, "purge", "-c", config, "--yes", fails=True)
-    assert "erased 1 calls" in _run(calls.app, "purge", "-c", config, "--yes", "--session", "session 0")
+    with open_store(config) as store:
+        sets = ArtifactStore(store.configuration.artifacts, store.ring)
+        with sets.create("dataset", "calls") as draft:
+            draft.commit({})
+    said = _run(calls.app, "purge", "-c", config, "--yes", "--session", "session 0")
+    assert "erased 1 calls" in said
+    assert "1 training sets" in said
+    assert sets.list("dataset") == []
     assert "erased 1 calls" in _run(calls.app, "purge", "-c", config, "--yes", "--call", ids[0])
     assert "erased 1 calls" in _run(calls.app, "purge", "-c", config, "--yes", "--before", "2030-01-01")
     assert json.loads(_run(calls.app, "list", "-c", config, "--json")) == []
