@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CLIENTS := .venv-clients
 VLLM := .venv-vllm
-SOURCES := cli config gatekeeper migrations proxy router serving simulator store wire conversion
+SOURCES := backtest cli config gatekeeper migrations proxy router serving simulator store wire conversion
 
 .PHONY: help install demo run test test-browser screenshots docs chaos check lint format types imports bench-overhead bench-storage bench-gate bench-recognition bench-equality clean
 
