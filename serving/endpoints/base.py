@@ -28,6 +28,8 @@ class Reply:
     dialect: Dialect
     obfuscate: bool = False
     """Whether stream chunks are padded against traffic analysis, as the paid API does by default."""
+    logprob: float = -0.01
+    """Of every token, where they are asked for."""
 
     def id(self, prefix: str, length: int = 29, salt: str = "") -> str:
         """An id that follows from the request, `stream` and `stream_options` apart."""

@@ -119,7 +119,7 @@ def _logprobs(reply: Reply, pieces: list[str]) -> dict[str, Any] | None:
     if not reply.prompt.body.get("logprobs"):
         return None
     content = [
-        {"token": piece, "logprob": -0.01, "bytes": list(piece.encode()), "top_logprobs": []}
+        {"token": piece, "logprob": reply.logprob, "bytes": list(piece.encode()), "top_logprobs": []}
         for piece in pieces
     ]
     return {"content": content, "refusal": None}

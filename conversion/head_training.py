@@ -1,0 +1,210 @@
+"""Training a head: a linear classifier, and how far it may be trusted on texts like and unlike those it learned from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from router.encoder import Vectors
+from router.gate.shift import UNSEEN_SHARE
+from serving.heads.model import FEATURES, Floats, HeadModel, Labels
+
+OTHER: Final = -1
+"""Label of an example whose answer is not in the set."""
+
+_STRENGTH: Final = 10.0
+"""Inverse penalty of the classifier; vectors have length 1, so that it does not depend on the encoder."""
+_STEPS: Final = 200
+_PROTOTYPES: Final = 8
+"""Of one answer, at most."""
+_NUMBERS: Final = 2_000_000
+"""In all prototypes together, about: they are read for every call."""
+_GROUPS: Final = 10
+"""Parts of the answers that are taken out in turn."""
+_UNSEEN: Final = 3_000
+"""Calls of answers taken out that are asked about, at most."""
+_FOLDS: Final = 5
+_ENOUGH: Final = 300
+"""Calibration calls from which on the classifier need not be trained again for its trust."""
+_SPARSE: Final = 0.25
+"""Share of numbers other than 0 below which vectors are trained on as sparse ones."""
+_KEPT: Final = 200
+_SEED: Final = 20261122
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """Encoded texts and the numbers of their answers."""
+
+    vectors: Vectors
+    labels: Labels
+
+    def take(self, chosen: NDArray[Any]) -> Examples:
+        """Some of them, by mask or number."""
+        return Examples(self.vectors[chosen], self.labels[chosen])
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A trained head."""
+
+    model: HeadModel
+    unseen: tuple[float, ...]
+    """Confidences in answers to calls of kinds it never saw, from low to high."""
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What speaks for and against answers, and which were right."""
+
+    features: Floats
+    right: NDArray[np.bool_]
+
+
+def fit(training: Examples, calibration: Examples, answers: int) -> Fitted:
+    """A head of `answers` answers; raises ValueError where an answer has no example.
+
+    The classifier is multinomial logistic regression. Trust is a second logistic regression, on what speaks for and
+    against the likeliest answer (`serving.heads.model.FEATURES`): it gives the probability that the LLM would say the
+    same. It learns from calls that the classifier did not learn from, and from calls of kinds that it never saw, at
+    UNSEEN_SHARE of all: a part of the answers is taken out of the head at a time, and it is asked about their calls,
+    so that whatever it says is wrong (the leave-out-class protocol of Hendrycks and Gimpel's line of work; no text
+    needs to be made up, and near misses are among them)."""
+    model = _classifier(training, answers)
+    known = _judge(model, calibration)
+    if len(calibration.labels) < _ENOUGH:
+        known = _together(known, *_refitted(training, answers))
+    unseen = _judge_unseen(model, training, answers)
+    trust, bias = _trust(known, unseen)
+    model = replace(model, trust=trust, trust_bias=bias)
+    confidences = np.sort(model.confidence(unseen.features))
+    kept = confidences[np.linspace(0, len(confidences) - 1, min(_KEPT, len(confidences))).astype(int)]
+    return Fitted(model, tuple(round(float(each), 4) for each in kept), _facts(training, calibration, model))
+
+
+def _facts(training: Examples, calibration: Examples, model: HeadModel) -> dict[str, Any]:
+    return {
+        "training": len(training.labels),
+        "calibration": len(calibration.labels),
+        "unseen_share": UNSEEN_SHARE,
+        "prototypes": len(model.owners),
+        "trust": {name: round(float(value), 4) for name, value in zip(FEATURES, model.trust, strict=True)},
+    }
+
+
+def _classifier(training: Examples, answers: int) -> HeadModel:
+    """Everything but the trust."""
+    inside = training.take(training.labels != OTHER)
+    counts = np.bincount(inside.labels, minlength=answers)
+    if answers < 1 or not counts.all():
+        raise ValueError(f"answer number {int(counts.argmin())} of {answers} has no example")
+    centre, weights, bias = _regression(inside, answers)
+    prototypes, owners, typical = _prototypes(inside, answers)
+    nothing = np.zeros(len(FEATURES), np.float32)
+    return HeadModel(centre, weights, bias, prototypes, owners, typical, nothing, np.zeros(1, np.float32))
+
+
+def _regression(examples: Examples, answers: int) -> tuple[Floats, Floats, Floats]:
+    """Centre, weights (K, D) and bias (K,) of a softmax over answers."""
+    from scipy.sparse import csr_array  # noqa: PLC0415  (an extra)
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415  (an extra)
+
+    dimensions = examples.vectors.shape[1]
+    centre = np.zeros(dimensions, np.float32)
+    if answers == 1:
+        return centre, np.zeros((1, dimensions), np.float32), np.zeros(1, np.float32)
+    given: Any = csr_array(examples.vectors)
+    if given.nnz > _SPARSE * examples.vectors.size:
+        centre = examples.vectors.mean(axis=0).astype(np.float32)
+        given = examples.vectors - centre
+    fitted = LogisticRegression(C=_STRENGTH, max_iter=_STEPS, tol=1e-3).fit(given, examples.labels)
+    weights, bias = fitted.coef_.astype(np.float32), fitted.intercept_.astype(np.float32)
+    if answers == 2:  # one row tells two answers apart
+        weights, bias = np.vstack((-weights, weights)) / 2, np.concatenate((-bias, bias)) / 2
+    return centre, weights, bias
+
+
+def _prototypes(examples: Examples, answers: int) -> tuple[Floats, Labels, Floats]:
+    """Centres of each answer's texts, whose they are, and how near its texts commonly are to one."""
+    dimensions = examples.vectors.shape[1]
+    most = int(np.clip(_NUMBERS // (answers * dimensions), 1, _PROTOTYPES))
+    found: list[Floats] = []
+    typical = np.zeros(answers, np.float32)
+    for answer in range(answers):
+        vectors = examples.vectors[examples.labels == answer]
+        centres = _centres(vectors, most)
+        found.append(centres)
+        typical[answer] = (vectors @ centres.T).max(axis=1).mean()
+    owners = np.repeat(np.arange(answers), [len(each) for each in found]).astype(np.int32)
+    return np.concatenate(found), owners, typical
+
+
+def _centres(vectors: Floats, most: int) -> Floats:
+    from sklearn.cluster import KMeans  # noqa: PLC0415  (an extra)
+
+    different = np.unique(vectors, axis=0)
+    if len(different) > most:
+        clusters = KMeans(most, n_init=1, max_iter=20, random_state=_SEED).fit(vectors)
+        different = clusters.cluster_centers_
+    lengths = np.linalg.norm(different, axis=1, keepdims=True)
+    centres: Floats = (different / np.maximum(lengths, 1e-9)).astype(np.float32)
+    return centres
+
+
+def _judge(model: HeadModel, examples: Examples) -> _Judged:
+    reading = model.read(examples.vectors)
+    return _Judged(reading.features, reading.labels == examples.labels)
+
+
+def _refitted(training: Examples, answers: int) -> Iterator[_Judged]:
+    """Training calls judged by classifiers that did not learn from them."""
+    folds = np.random.default_rng(_SEED).integers(_FOLDS, size=len(training.labels))
+    for fold in range(_FOLDS):
+        rest = training.take(folds != fold)
+        if np.bincount(rest.labels[rest.labels != OTHER], minlength=answers).all():
+            yield _judge(_classifier(rest, answers), training.take(folds == fold))
+
+
+def _judge_unseen(model: HeadModel, training: Examples, answers: int) -> _Judged:
+    """Calls of answers that are taken out of the head, part by part; and those whose answers are not in the set."""
+    generator = np.random.default_rng(_SEED)
+    order = generator.permutation(answers)
+    groups = min(_GROUPS, answers)
+    found = [model.read(training.vectors[training.labels == OTHER][:_UNSEEN]).features]
+    if groups > 1:
+        for group in range(groups):
+            out = order[group::groups].astype(np.int32)
+            vectors = training.vectors[np.isin(training.labels, out)]
+            chosen = generator.permutation(len(vectors))[: _UNSEEN // groups]
+            found.append(model.read(vectors[chosen], without=out).features)
+    features = np.concatenate(found)
+    return _Judged(features, np.zeros(len(features), np.bool_))
+
+
+def _trust(known: _Judged, unseen: _Judged) -> tuple[Floats, Floats]:
+    """What each feature adds to the log odds of being right, and where they begin."""
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415  (an extra)
+
+    both = _together(known, unseen)
+    if both.right.all() or not both.right.any():
+        odds = np.log((both.right.sum() + 1) / ((~both.right).sum() + 1))
+        return np.zeros(len(FEATURES), np.float32), np.array([odds], np.float32)
+    mean, spread = both.features.mean(axis=0), both.features.std(axis=0) + 1e-6
+    share = UNSEEN_SHARE * len(known.right) / ((1 - UNSEEN_SHARE) * max(len(unseen.right), 1))
+    weights = np.concatenate((np.ones(len(known.right)), np.full(len(unseen.right), share)))
+    fitted = LogisticRegression(C=1.0, max_iter=1_000).fit(
+        (both.features - mean) / spread, both.right, sample_weight=weights
+    )
+    trust = fitted.coef_[0] / spread
+    return trust.astype(np.float32), (fitted.intercept_ - trust @ mean).astype(np.float32)
+
+
+def _together(*judged: _Judged) -> _Judged:
+    return _Judged(
+        np.concatenate([each.features for each in judged]), np.concatenate([each.right for each in judged])
+    )
