@@ -35,7 +35,8 @@ def choose(data: TaskData, contenders: Sequence[Contender], aim: Aim, min_exampl
         each.candidate.name: reason for each in contenders if (reason := each.candidate.unsuited(data))
     }
     names = [each.candidate.name for each in contenders if each.candidate.name not in unsuited]
-    skipped = too_little(data, len(names), aim, min_examples) if names else _nothing(unsuited)
+    skipped = too_few(data, min_examples) or ("" if names else _nothing(unsuited))
+    skipped = skipped or hopeless(data, len(names), aim)
     return Chosen(
         task=data.task.id,
         training=len(data.training),
@@ -52,8 +53,8 @@ def _nothing(unsuited: Mapping[str, str]) -> str:
     return reasons or "nothing that could be trained is installed: pip install 'understudy[convert]'"
 
 
-def too_little(data: TaskData, candidates: int, aim: Aim, min_examples: int) -> str:
-    """Why nothing could be certified for a task, in a sentence; empty when something could."""
+def too_few(data: TaskData, min_examples: int) -> str:
+    """Why a task has too little to learn from, in a sentence; empty when it has enough."""
     examples = (*data.training, *data.calibration, *data.held_out)
     if len(examples) < min_examples:
         return f"it has {len(examples)} examples, {min_examples} are needed (learning.min_examples)"
@@ -62,13 +63,17 @@ def too_little(data: TaskData, candidates: int, aim: Aim, min_examples: int) -> 
             "all its calls are of one session, so none are left to test on that are not also learned from; "
             "name sessions apart with the header x-understudy-session"
         )
-    alpha = (1 - aim.confidence) / candidates
-    if needed(len(data.held_out), aim.target, alpha) is None:
-        return (
-            f"{len(data.held_out)} sessions are held out: too few to show an agreement of {aim.target:g} with "
-            f"confidence {aim.confidence:g}, even if all agree"
-        )
     return ""
+
+
+def hopeless(data: TaskData, candidates: int, aim: Aim) -> str:
+    """Why nothing could be certified even if it always agreed, in a sentence; empty when something could."""
+    if needed(len(data.held_out), aim.target, (1 - aim.confidence) / candidates) is not None:
+        return ""
+    return (
+        f"{len(data.held_out)} sessions are held out: too few to show an agreement of {aim.target:g} with "
+        f"confidence {aim.confidence:g}, even if all agree"
+    )
 
 
 def judge(
