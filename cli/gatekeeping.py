@@ -33,7 +33,7 @@ log = logging.getLogger("understudy.gatekeeper")
 
 _STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 _AWAY_SECONDS: Final = 1.0
-_YIELDS: Final = 10
+_YIELDS: Final = 5
 """Niceness: comparing may take its time, agents may not wait for it."""
 
 

@@ -95,6 +95,7 @@ class Gatekeeper:
         )
         self._leads = False
         self._renewed = 0.0
+        self._sweep_at = 0.0
         self._queued = 0
         self._faults = 0
         self._database_error = ""
@@ -107,7 +108,7 @@ class Gatekeeper:
             for seconds, duty in (
                 (_PLACED_EVERY, self._place),
                 (_TOLD_EVERY, self._tell),
-                (_SWEPT_EVERY, self._sweep),
+                (_TOLD_EVERY, self._sweep),
             )
         ]
         try:
@@ -218,8 +219,9 @@ class Gatekeeper:
         self._misplaced = misplaced
 
     async def _sweep(self) -> None:
-        if not self._leads:
+        if not self._leads or time.monotonic() < self._sweep_at:
             return
+        self._sweep_at = time.monotonic() + _SWEPT_EVERY
         before = int((time.time() - _OLDEST_TRIAL) * 1e6)
         at_work = [row.understudy for row in await asyncio.to_thread(self._deployments.list, None, True)]
         await asyncio.to_thread(self._deployments.drop_trials, before, at_work)

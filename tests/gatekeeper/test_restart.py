@@ -14,6 +14,8 @@ import pytest
 
 from tests.gatekeeper.stage import NAME, Stage, gatekeeper, staged
 
+pytestmark = pytest.mark.timeout(600)
+
 _CALLS = 150
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.gatekeeper.stage import NAME, TASK, Stage, gatekeeper
+
+pytestmark = pytest.mark.timeout(600)
 
 
 def test_from_shadow_to_live_and_demoted_when_it_turns_bad(stage: Stage) -> None:
