@@ -22,15 +22,10 @@ from backtest.comparison import Comparison
 from backtest.replay import Moved
 from backtest.report import Figures, Group, Report
 from cli.context import ConfigOption, JsonOption, fail, open_store, plain_errors
-from config.load import Configuration, load
+from cli.published import published
+from config.load import load
 from config.units import seconds
-from proxy.published import Published
-from proxy.recogniser import open_recogniser
-from router.learned import Learned
-from serving.publication import PublicationError, read_publication
-from store.artifacts import ArtifactStore
-from store.errors import StoreError
-from store.keyring import KeyRing, Sealer
+from store.keyring import Sealer
 
 _ROWS: Final = 15
 """Tasks and rules that are shown to people; --json has all."""
@@ -54,7 +49,7 @@ def backtest(
     since = _since(window)
     with open_store(config) as store, plain_errors():
         other = load(rules, os.environ)
-        learned = _learned(store.configuration, store.ring)
+        learned = published(store.configuration)
         comparison = Comparison(store.configuration, other, learned, moved)
         sealer = Sealer(store.ring)
         whole = comparison.count(store.engine, sealer, since, None)
@@ -88,18 +83,6 @@ def _since(window: str) -> int | None:
         return int((time.time() - seconds(window)) * 1e6)
     except PydanticCustomError:
         fail(f"--window {window!r} is not a duration; write it like 24h, 7d or all")
-
-
-def _learned(configuration: Configuration, ring: KeyRing) -> Learned | None:
-    """What recognises calls now; without it, the tasks that stand in the log are taken."""
-    try:
-        publication = read_publication(configuration.published, ring)
-        if not configuration.settings.learning.enabled or not publication.router:
-            return None
-        recogniser = open_recogniser(ArtifactStore(configuration.artifacts, ring), Path(publication.router))
-    except (PublicationError, StoreError, ValueError) as error:
-        fail(f"what was learned cannot be used: {error}; see understudy doctor")
-    return Published(publication, recogniser).learned
 
 
 @contextmanager
@@ -154,21 +137,20 @@ def _ms(figures: Figures, name: str) -> str:
 def _groups(heading: str, groups: Sequence[Group]) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column(heading, overflow="fold")
-    for name in ("calls", "today", "then", "agreement", "cost", "then"):
+    for name in ("calls", "then", "replaced", "then", "agreement", "cost", "then"):
         table.add_column(name, justify="right", no_wrap=True)
     for group in groups[:_ROWS]:
-        today, other = group.today, group.other
+        both = (group.today, group.other)
+        agreement = group.other.agreement
         table.add_row(
             Text(group.name or "-"),
-            f"{max(today.calls, other.calls):,}",
-            f"{today.replacement_rate:.1%}",
-            f"{other.replacement_rate:.1%}",
-            "-" if other.agreement is None else f"{other.agreement.estimate:.1%}",
-            f"${today.dollars:,.2f}",
-            f"${other.dollars:,.2f}",
+            *(f"{side.calls:,}" for side in both),
+            *(f"{side.replacement_rate:.1%}" if side.calls else "-" for side in both),
+            "-" if agreement is None else f"{agreement.estimate:.1%}",
+            *(f"${side.dollars:,.2f}" for side in both),
         )
     if len(groups) > _ROWS:
-        table.add_row(f"and {len(groups) - _ROWS} more: --json", *[""] * 6)
+        table.add_row(f"and {len(groups) - _ROWS} more: --json", *[""] * 7)
     return table
 
 

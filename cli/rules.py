@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.context import EXIT_USAGE, ConfigOption, JsonOption, fail, find_config, load_configuration
+from cli.published import published
 from config.load import Configuration, load
 from config.problem import ConfigError, Problem
 from router.decision import Endpoint, Query
@@ -69,7 +70,7 @@ def create_rules(fetch: FetchCall) -> typer.Typer:
         else:
             assert request is not None
             query = _query(request, _headers(header or []), endpoint, key)
-        explanation = configuration.router.explain(query)
+        explanation = configuration.with_learned(published(configuration)).router.explain(query)
         _print_json(asdict(explanation)) if as_json else _print_explanation(explanation)
 
     return app

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import asdict
 from typing import Any, Literal
 
@@ -70,9 +71,10 @@ def add_rules(app: FastAPI, auth: Authenticator, desk: RulesDesk, readings: Read
         return desk.backtest(trial.text, trial.window)
 
     @app.post("/rules/explain", dependencies=[curator])
-    def explain(recorded: Recorded) -> dict[str, Any]:
+    async def explain(recorded: Recorded) -> dict[str, Any]:
         """Which rule takes a recorded call under the rules in force, and why."""
-        found = readings.call(recorded.call_id)
+        # Decided on the event loop like every call: what recognises them is for one thread.
+        found = await asyncio.to_thread(readings.call, recorded.call_id)
         query = query_of(found) if found else None
         if query is None:
             message = f"There is no call {recorded.call_id!r} with its content (any more, or not yet)."

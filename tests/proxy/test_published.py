@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from router.decision import Query
 from router.fingerprint import Fingerprints
 from router.gate.states import SHARES, State
 from router.recogniser import FILE_NAME, encode
-from router.trained import Learned
+from router.trained import NOTHING
 from serving.publication import HEADS, Deployment, Publication, publish
 from simulator.server import RunningServer
 from store.artifacts import ArtifactStore
@@ -67,7 +68,7 @@ class Publisher:
             fingerprints.read(Query("chat.completions", body("x", system), 100)).key: 0
             for system in systems or (SYSTEM,)
         }
-        learned = Learned((TASK,), keys, (), frozenset(), version=f"run-{len(systems)}")
+        learned = replace(NOTHING, targets=(TASK,), keys=keys, version=f"run-{len(systems)}")
         with self.artifacts.create("router", "router") as draft:
             draft.write(FILE_NAME, encode(learned))
             path = draft.commit({}).path
