@@ -1,30 +1,69 @@
-"""What a conversion can do here: the parts that are installed, put together."""
+"""What a conversion can do here: the parts that are installed and the engines that are reachable, put together."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
+from typing import Final
 
-from config.settings import Settings
+from config.settings import Engine, Settings
+from conversion import heads
+from conversion.candidate import Candidate
+from conversion.finetune.base_model import bases
+from conversion.finetune.candidate import candidates as adapters
+from conversion.privacy.presidio import Presidio, PresidioMissing
+from conversion.privacy.recogniser import Recogniser
 from conversion.selection.trials import Contender
 from conversion.surroundings import Ability
-from conversion.task import TaskData
 from conversion.tasks_found import FindTasks
 from router.encoders.hashed_ngrams import HashedNgrams
 from serving.publication import HEADS
+from serving.vllm.client import VllmClient
+
+_DIMENSIONS: Final = 2048
+"""Of the encoder that tells sub-tasks apart; its size is the size of the router's artifact."""
 
 
-def ability(settings: Settings) -> Ability:
-    """The clustering, the candidates and the recognisers that this installation has."""
-    return Ability(
-        cluster=FindTasks(HashedNgrams(2048)),
-        contenders=_contenders,
-        engines=partial(_engine, settings),
-    )
+@contextmanager
+def ability(settings: Settings, environ: Mapping[str, str], note: Callable[[str], None]) -> Iterator[Ability]:
+    """The clustering and the candidates that this installation has; an engine that is away is noted."""
+    with ExitStack() as stack:
+        contenders = [Contender(candidate) for candidate in _candidates(settings, environ, note, stack)]
+        yield Ability(
+            cluster=FindTasks(HashedNgrams(_DIMENSIONS)),
+            contenders=lambda data: contenders,
+            recognisers=_recognisers(note),
+            engines=partial(_engine, settings),
+        )
 
 
-def _contenders(data: TaskData) -> Sequence[Contender]:
-    return ()
+def _candidates(
+    settings: Settings, environ: Mapping[str, str], note: Callable[[str], None], stack: ExitStack
+) -> Sequence[Candidate]:
+    """Heads, and an adapter for each base model that a vLLM engine serves."""
+    servers = {
+        name: [stack.enter_context(client) for client in _clients(engine, environ)]
+        for name, engine in settings.engines.items()
+        if engine.kind == "vllm"
+    }
+    found, missing = bases(servers)
+    for name, reason in missing.items():
+        note(f"nothing is trained for the engine {name!r}: {reason}")
+    return [*heads.candidates(), *adapters(found)]
+
+
+def _recognisers(note: Callable[[str], None]) -> Sequence[Recogniser]:
+    try:
+        return [Presidio.load()]
+    except PresidioMissing as missing:
+        note(str(missing))
+        return ()
+
+
+def _clients(engine: Engine, environ: Mapping[str, str]) -> list[VllmClient]:
+    key = environ.get(engine.api_key_env or "", "")
+    return [VllmClient(url, key) for url in engine.urls]
 
 
 def _engine(settings: Settings, kind: str) -> str:

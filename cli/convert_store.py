@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from cli.convert_progress import TerminalListener
 from config.load import Configuration
 from config.settings import Settings
 from conversion.run import ConversionError
-from conversion.surroundings import Stores, Surroundings
+from conversion.surroundings import Ability, Stores, Surroundings
 from store.artifacts import ArtifactStore
 from store.calls import Calls
 from store.database import upgrade
@@ -27,8 +28,9 @@ from store.tasks import Tasks
 class Around:
     """An opened store, and what a conversion needs beside it."""
 
-    def __init__(self, store: Store, listener: TerminalListener) -> None:
+    def __init__(self, store: Store, ability: Ability, listener: TerminalListener) -> None:
         self.store = store
+        self._ability = ability
         self._listener = listener
 
     @property
@@ -52,7 +54,7 @@ class Around:
     def surroundings(self) -> Surroundings:
         """Everything a conversion works with."""
         folder = self.settings.state_dir / "conversion"
-        return Surroundings(self.stores(), ability(self.settings), folder, self._listener)
+        return Surroundings(self.stores(), self._ability, folder, self._listener)
 
 
 def artifacts_folder(configuration: Configuration) -> Path:
@@ -65,8 +67,10 @@ def artifacts_folder(configuration: Configuration) -> Path:
 def opened(config: Path | None, *, quiet: bool) -> Iterator[Around]:
     """Opens the store; whatever stops a conversion ends the command with one clear line."""
     with open_store(config) as store, plain_errors(), _clear_failures(), TerminalListener(quiet) as listener:
-        upgrade(store.configuration.settings.store.url)
-        yield Around(store, listener)
+        settings = store.configuration.settings
+        upgrade(settings.store.url)
+        with ability(settings, os.environ, listener.note) as able:
+            yield Around(store, able, listener)
 
 
 @contextlib.contextmanager
