@@ -1,13 +1,13 @@
 """A request as far as rules, limits and the recogniser look at it, put together from the parts in the log.
 
-Of a conversation they read the instructions, what the user said first and last, and the last turn; of the others only
-what kind of turn each is. So the texts of those others stay sealed, and stand here as empty strings; everything else
-is as the agent sent it.
+Of a conversation they read the instructions, what the user said first and last, the tools' results at its end and the
+last turn; of the others only what kind of turn each is. So the texts of those others stay sealed, and stand here as
+empty strings; everything else is as the agent sent it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,10 +15,11 @@ import msgspec
 
 from store.template import HOLE, LIST
 from wire.shape import content_text
-from wire.tolerant import mapping, text
+from wire.tolerant import mapping, mappings, text
 
 _SYSTEM_ROLES: Final = ("system", "developer")
 _CONVERSATIONS: Final = ("messages", "input")
+_RESULTS: Final = ("function_call_output", "custom_tool_call_output")
 _LIMIT: Final = 50_000
 """Templates and units that are remembered, each."""
 _decode = msgspec.json.Decoder().decode
@@ -40,6 +41,8 @@ class _Template:
     role: str
     says: bool
     """Whether it holds text."""
+    result: bool
+    """Whether it is what a tool gave back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +95,16 @@ class Requests:
             template = known.get(ids[place]) or self._template(ids[place])
             end = place + 1 + template.holes
             where.append((template, place, end))
-            turns.append(template.stub)
+            if template.role in _SYSTEM_ROLES:
+                turns.append(self._whole(template, ids, place, end))
+            else:
+                turns.append(template.stub)
+                if template.says and template.role == "user":
+                    last = index
+                    if first < 0:
+                        first = index
             place = end
-            if template.role == "user" and template.says:
-                last = index
-                if first < 0:
-                    first = index
-            elif template.role in _SYSTEM_ROLES:
-                turns[index] = self._whole(template, ids, place - 1 - template.holes, place)
-        for index in {first, last, count - 1}:
+        for index in {first, last, *_ending([each[0] for each in where], spoken=last >= 0)}:
             if index >= 0:
                 template, begin, end = where[index]
                 turns[index] = self._whole(template, ids, begin, end)
@@ -129,7 +133,12 @@ class Requests:
         filled = mapping(_decode(raw.replace(HOLE, b'"x"')))
         pieces = tuple(raw.split(HOLE))
         made = _Template(
-            stub, pieces, len(pieces) - 1, text(filled.get("role")), bool(content_text(filled.get("content")))
+            stub,
+            pieces,
+            len(pieces) - 1,
+            text(filled.get("role")),
+            bool(content_text(filled.get("content"))),
+            _is_result(filled),
         )
         self._remember(self._templates, number, made)
         return made
@@ -154,3 +163,21 @@ class Requests:
             for old in list(known)[: _LIMIT // 2]:
                 del known[old]
         known[key] = value
+
+
+def _ending(turns: Sequence[_Template], *, spoken: bool) -> Iterator[int]:
+    """The turns at the end that are read: the last one, the results of tools, and the last text where no user spoke."""
+    index = len(turns) - 1
+    yield index
+    while index >= 0 and turns[index].result:
+        yield index
+        index -= 1
+    if not spoken:
+        texts = (place for place, turn in enumerate(turns) if turn.says and turn.role not in _SYSTEM_ROLES)
+        yield max(texts, default=-1)
+
+
+def _is_result(turn: Mapping[str, Any]) -> bool:
+    if turn.get("role") in ("tool", "function") or turn.get("type") in _RESULTS:
+        return True
+    return any(part.get("type") == "tool_result" for part in mappings(turn.get("content")))

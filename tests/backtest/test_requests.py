@@ -13,9 +13,12 @@ from hypothesis import strategies as st
 from backtest.logged import Log
 from benchmarks.equality import TRACES, data_folder
 from router.decision import Endpoint, Query
+from router.fingerprint import Fingerprints
+from router.input_text import input_text
 from router.limits import call_limit, slm_limit
 from router.read import Reading
 from router.rule import Slm
+from router.subtasks import human_text
 from tests.backtest.conftest import Stored, record
 from wire import shape
 
@@ -50,6 +53,9 @@ def seen(endpoint: Endpoint, body: dict[str, Any], size: int) -> dict[str, Any]:
         "limit": call_limit(reading),
         "slm limit": slm_limit(reading, Slm("s", context=200)),
         "last role": shape.last_role(endpoint, body),
+        "fingerprint": Fingerprints().read(reading.query),
+        "input": input_text(endpoint, body),
+        "human": human_text(endpoint, body),
         "roles": [turn.get("role") for turn in shape.turns(endpoint, body)],
     }
 
@@ -78,6 +84,7 @@ BODIES: list[tuple[Endpoint, dict[str, Any]]] = [
                 {"role": "user", "content": f"second {LONG}"},
                 {"role": "user", "content": f"third {LONG}"},
                 {"role": "tool", "tool_call_id": "2", "content": f"found more {LONG}"},
+                {"role": "tool", "tool_call_id": "3", "content": f"and the rest {LONG}"},
             ],
         },
     ),
@@ -93,6 +100,7 @@ BODIES: list[tuple[Endpoint, dict[str, Any]]] = [
     ),
     ("chat.completions", {"messages": [{"role": "user", "content": LONG}], "n": 2, "logprobs": True}),
     ("chat.completions", {"messages": "no list"}),
+    ("chat.completions", {"messages": [{"role": "assistant", "content": LONG}, {"role": "assistant"}]}),
     (
         "chat.completions",
         {"messages": [{"role": "user", "content": [{"type": "input_audio", "input_audio": {}}]}]},
