@@ -16,21 +16,25 @@ from serving.heads.model import FEATURES, Floats, HeadModel, Labels
 OTHER: Final = -1
 """Label of an example whose answer is not in the set."""
 
-_STRENGTH: Final = 10.0
+_STRENGTH: Final = 20.0
 """Inverse penalty of the classifier; vectors have length 1, so that it does not depend on the encoder."""
-_STEPS: Final = 200
+_STEPS: Final = 300
+_TOLERANCE: Final = 2e-5
+"""Of the gradient, which is small from the start where vectors are long and thin."""
 _PROTOTYPES: Final = 8
 """Of one answer, at most."""
 _NUMBERS: Final = 2_000_000
 """In all prototypes together, about: they are read for every call."""
 _GROUPS: Final = 10
 """Parts of the answers that are taken out in turn."""
+_MANY: Final = 20
+"""Answers from which on taking some out makes calls of unseen kinds; a few may well be all there are."""
 _UNSEEN: Final = 3_000
 """Calls of answers taken out that are asked about, at most."""
 _FOLDS: Final = 5
 _ENOUGH: Final = 300
 """Calibration calls from which on the classifier need not be trained again for its trust."""
-_SPARSE: Final = 0.25
+_SPARSE: Final = 0.5
 """Share of numbers other than 0 below which vectors are trained on as sparse ones."""
 _KEPT: Final = 200
 _SEED: Final = 20261122
@@ -71,10 +75,9 @@ def fit(training: Examples, calibration: Examples, answers: int) -> Fitted:
 
     The classifier is multinomial logistic regression. Trust is a second logistic regression, on what speaks for and
     against the likeliest answer (`serving.heads.model.FEATURES`): it gives the probability that the LLM would say the
-    same. It learns from calls that the classifier did not learn from, and from calls of kinds that it never saw, at
-    UNSEEN_SHARE of all: a part of the answers is taken out of the head at a time, and it is asked about their calls,
-    so that whatever it says is wrong (the leave-out-class protocol of Hendrycks and Gimpel's line of work; no text
-    needs to be made up, and near misses are among them)."""
+    same. It learns from calls that the classifier did not learn from, and from calls of kinds that it never saw, which
+    are UNSEEN_SHARE of all. Where answers are many, a part of them is taken out of the head at a time, and it is asked
+    about their calls: whatever it says is wrong. Where they are few, calls half one thing and half another stand in."""
     model = _classifier(training, answers)
     known = _judge(model, calibration)
     if len(calibration.labels) < _ENOUGH:
@@ -122,7 +125,7 @@ def _regression(examples: Examples, answers: int) -> tuple[Floats, Floats, Float
     if given.nnz > _SPARSE * examples.vectors.size:
         centre = examples.vectors.mean(axis=0).astype(np.float32)
         given = examples.vectors - centre
-    fitted = LogisticRegression(C=_STRENGTH, max_iter=_STEPS, tol=1e-3).fit(given, examples.labels)
+    fitted = LogisticRegression(C=_STRENGTH, max_iter=_STEPS, tol=_TOLERANCE).fit(given, examples.labels)
     weights, bias = fitted.coef_.astype(np.float32), fitted.intercept_.astype(np.float32)
     if answers == 2:  # one row tells two answers apart
         weights, bias = np.vstack((-weights, weights)) / 2, np.concatenate((-bias, bias)) / 2
@@ -171,19 +174,35 @@ def _refitted(training: Examples, answers: int) -> Iterator[_Judged]:
 
 
 def _judge_unseen(model: HeadModel, training: Examples, answers: int) -> _Judged:
-    """Calls of answers that are taken out of the head, part by part; and those whose answers are not in the set."""
+    """Calls on which the head can only be wrong, those whose answers are not in the set among them."""
     generator = np.random.default_rng(_SEED)
-    order = generator.permutation(answers)
-    groups = min(_GROUPS, answers)
-    found = [model.read(training.vectors[training.labels == OTHER][:_UNSEEN]).features]
-    if groups > 1:
-        for group in range(groups):
-            out = order[group::groups].astype(np.int32)
-            vectors = training.vectors[np.isin(training.labels, out)]
-            chosen = generator.permutation(len(vectors))[: _UNSEEN // groups]
-            found.append(model.read(vectors[chosen], without=out).features)
+    others = training.vectors[training.labels == OTHER][:_UNSEEN]
+    inside = training.take(training.labels != OTHER)
+    made = _taken_out if answers >= _MANY else _blended
+    found = [model.read(others).features, *made(model, inside, generator)]
     features = np.concatenate(found)
     return _Judged(features, np.zeros(len(features), np.bool_))
+
+
+def _taken_out(model: HeadModel, examples: Examples, generator: np.random.Generator) -> Iterator[Floats]:
+    """What the head sees in calls of answers that it is left without, part by part."""
+    order = generator.permutation(len(model.weights))
+    for group in range(_GROUPS):
+        out = order[group::_GROUPS].astype(np.int32)
+        vectors = examples.vectors[np.isin(examples.labels, out)]
+        chosen = generator.permutation(len(vectors))[: _UNSEEN // _GROUPS]
+        yield model.read(vectors[chosen], without=out).features
+
+
+def _blended(model: HeadModel, examples: Examples, generator: np.random.Generator) -> Iterator[Floats]:
+    """What the head sees half-way between calls with different answers, as many as there are calls."""
+    count = min(len(examples.labels), _UNSEEN)
+    one = generator.integers(len(examples.labels), size=count)
+    other = generator.integers(len(examples.labels), size=count)
+    different = examples.labels[one] != examples.labels[other]
+    between = examples.vectors[one[different]] + examples.vectors[other[different]]
+    lengths = np.linalg.norm(between, axis=1, keepdims=True)
+    yield model.read((between / np.maximum(lengths, 1e-9)).astype(np.float32)).features
 
 
 def _trust(known: _Judged, unseen: _Judged) -> tuple[Floats, Floats]:

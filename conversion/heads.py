@@ -19,7 +19,6 @@ from conversion.head_training import OTHER, Examples, fit
 from conversion.task import TaskData
 from router.encoder import Encoder, Vectors
 from router.encoders.light import WEIGHTS
-from router.encoders.static import StaticEncoder
 from router.gate.scorers.labels import normal_label
 from router.input_text import input_text
 from serving.encoders.errors import EncoderError
@@ -114,8 +113,8 @@ class HeadCandidate:
             facts=fitted.facts,
         )
         files = {DESCRIPTION: description_bytes(description), ARRAYS: array_bytes(fitted.model.to_arrays())}
-        if isinstance(encoder, StaticEncoder):
-            files[WEIGHTS] = encoder.to_bytes()
+        if self.rung == "static" and self.encoders.student is not None:
+            files[WEIGHTS] = self.encoders.student.to_bytes()
         _write(folder, files)
         return self.load(folder)
 

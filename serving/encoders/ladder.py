@@ -1,10 +1,14 @@
-"""The ladder of encoders: the best that is installed for training, the right one for what was trained before."""
+"""The ladder of encoders: the best that is installed for training, the right one for what was trained before.
+
+Past the first rung, hashed n-grams stand beside the encoder that sees meaning: they cost a fifth of a millisecond, and
+the two err on different texts.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Literal
+from typing import Final, Literal
 
 from router.encoder import Encoder
 from router.encoders.hashed_ngrams import HashedNgrams
@@ -12,8 +16,11 @@ from router.encoders.light import light_encoder
 from router.encoders.static import StaticEncoder
 from serving.encoders import teacher
 from serving.encoders.errors import EncoderError
+from serving.encoders.pair import JOINED, Pair
 
 Rung = Literal["hashed", "static", "teacher"]
+
+_BESIDE: Final = HashedNgrams(2048)
 
 
 class Encoders:
@@ -27,6 +34,11 @@ class Encoders:
         self._lock = threading.Lock()
 
     @property
+    def student(self) -> StaticEncoder | None:
+        """The static encoder that was distilled here; None while there is none."""
+        return self._student
+
+    @property
     def best(self) -> Rung:
         """The highest rung that is installed; nothing is loaded for the answer."""
         if teacher.installed():
@@ -35,20 +47,28 @@ class Encoders:
 
     def name_of(self, rung: Rung) -> str:
         """The name of a rung's encoder; nothing is loaded for the answer."""
-        return teacher.NAME if rung == "teacher" else self.of_rung(rung).name
+        if rung == "teacher":
+            return f"{teacher.NAME}{JOINED}{_BESIDE.name}"
+        return self.of_rung(rung).name
 
     def of_rung(self, rung: Rung) -> Encoder:
         """The encoder of a rung; raises EncoderError, with the remedy, when it is not installed."""
-        if rung == "teacher":
-            return self._teacher()
         if rung == "hashed":
             return HashedNgrams()
+        if rung == "teacher":
+            return Pair(self._teacher(), _BESIDE)
         if self._student is None:
             raise EncoderError("there is no static encoder yet; `understudy convert` distils one")
-        return self._student
+        return Pair(self._student, _BESIDE)
 
     def named(self, name: str, read: Callable[[str], bytes]) -> Encoder:
         """The encoder that a head was trained on; `read` gives a file of the head's artifact. Raises EncoderError."""
+        first, joined, second = name.partition(JOINED)
+        if joined:
+            return Pair(self._single(first, read), self._single(second, read))
+        return self._single(name, read)
+
+    def _single(self, name: str, read: Callable[[str], bytes]) -> Encoder:
         with self._lock:
             known = self._loaded.get(name)
         if known is not None:
