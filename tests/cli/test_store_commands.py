@@ -19,7 +19,8 @@ from store.database_sink import DatabaseSink
 from store.keyring import DIGEST, Sealer
 from store.prices import Prices
 from store.proxy_keys import read_mirror
-from store.record import Attempt, Record
+from store.record import Record
+from tests.records import record_of
 
 _STARTED_US = 1_790_000_000_000_000
 _MESSAGES = [{"role": "user", "content": "Where is my order number 4711, please?"}]
@@ -53,39 +54,14 @@ def _store(config: Path, many: int) -> list[str]:
 def _record(number: int) -> Record:
     started = _STARTED_US + number * 60_000_000
     request = msgspec.json.encode({"model": "gpt-4o", "messages": _MESSAGES})
-    return Record(
+    return record_of(
         id=(started // 1000).to_bytes(6, "big") + b"\x70\x00\x80" + bytes(7),
         started_us=started,
         duration_us=1_234_000,
-        first_byte_us=900,
-        overhead_us=80,
-        endpoint="chat.completions",
-        method="POST",
-        path="/v1/chat/completions",
         status=200 if number % 2 else 500,
-        stream=False,
-        route="upstream",
-        target="openai",
-        requested_model="gpt-4o",
         served_model="gpt-4o",
-        understudy="",
-        task="",
-        rule="defaults",
-        reason="no rule matched",
-        confidence=None,
-        fallback="",
-        key="",
         session=f"session {number}",
-        config="0123abcd",
-        upstream_request_id="",
-        request_type="application/json",
-        response_type="application/json",
-        response_encoding="",
         request=request,
-        response=b"{}",
-        request_size=len(request),
-        response_size=2,
-        attempts=(Attempt("upstream", "openai", 200, "", 1400),),
     )
 
 

@@ -4,48 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import msgspec
 import pytest
 
 from store.keyring import KeyRing, MasterKey
-from store.record import Attempt, Record
+from store.record import Record
+from tests.records import record_of
 
 MakeRecord = Callable[..., Record]
-
-_RECORD = Record(
-    id=bytes(16),
-    started_us=1_700_000_000_000_000,
-    duration_us=1500,
-    first_byte_us=900,
-    overhead_us=80,
-    endpoint="chat.completions",
-    method="POST",
-    path="/v1/chat/completions",
-    status=200,
-    stream=False,
-    route="upstream",
-    target="openai",
-    requested_model="gpt-4o",
-    served_model="gpt-4o-2024-08-06",
-    understudy="",
-    task="",
-    rule="defaults",
-    reason="no rule matched",
-    confidence=None,
-    fallback="",
-    key="",
-    session="",
-    config="0123abcd",
-    upstream_request_id="req_1",
-    request_type="application/json",
-    response_type="application/json",
-    response_encoding="",
-    request=b"",
-    response=b"{}",
-    request_size=0,
-    response_size=2,
-    attempts=(Attempt("upstream", "openai", 200, "", 1400),),
-)
 
 
 @pytest.fixture
@@ -58,7 +23,7 @@ def make_record() -> MakeRecord:
             "request": bytes([number % 256]) * size,
             "request_size": size,
         }
-        return msgspec.structs.replace(_RECORD, **(changes | fields))
+        return record_of(**(changes | fields))
 
     return make
 

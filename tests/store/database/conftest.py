@@ -21,6 +21,7 @@ from store.database_sink import DatabaseSink
 from store.keyring import DIGEST, KeyRing, Sealer
 from store.prices import Prices
 from store.record import Record
+from tests.records import id_at
 
 PRICES = Prices(
     {
@@ -143,7 +144,7 @@ class CallMaker:
             else msgspec.json.encode(response or self.answered(number))
         )
         values = {
-            "id": _call_id(started, number),
+            "id": id_at(started, number),
             "started_us": started,
             "request": sent,
             "request_size": len(sent),
@@ -187,10 +188,3 @@ class CallMaker:
 @pytest.fixture
 def new_call(make_record: Callable[..., Record]) -> CallMaker:
     return CallMaker(make_record)
-
-
-def _call_id(started_us: int, number: int) -> bytes:
-    """A UUIDv7 of this moment."""
-    tail = hashlib.blake2b(number.to_bytes(8, "big"), digest_size=10).digest()
-    fixed = bytes([0x70 | tail[0] & 15, tail[1], 0x80 | tail[2] & 63])
-    return (started_us // 1000).to_bytes(6, "big") + fixed + tail[3:]
