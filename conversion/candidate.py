@@ -36,6 +36,11 @@ class Trained(Protocol):
         """The folder with what its engine loads."""
         ...
 
+    @property
+    def unseen(self) -> Sequence[float]:
+        """Its confidences in answers to calls of kinds that it never saw; empty where nothing is known of them."""
+        ...
+
     def answer(self, examples: Sequence[Example]) -> Sequence[Attempted]:
         """Answers to examples, in order, as its engine would give them."""
         ...

@@ -15,7 +15,7 @@ class ExtraMissing(Exception):
 def optimal_matching(gains: NDArray[np.int64]) -> tuple[list[int], list[int]]:
     """Rows and columns of the assignment with the largest total gain; raises ExtraMissing."""
     try:
-        from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]  # noqa: PLC0415  # an extra, loaded when it is needed
+        from scipy.optimize import linear_sum_assignment  # noqa: PLC0415  # an extra, loaded when it is needed
     except ImportError:
         raise ExtraMissing("clustering needs scipy: pip install 'understudy[convert]'") from None
     rows: Any

@@ -132,6 +132,11 @@ class Tuned:
     files: Path
     _local: LocalAnswers | None = None
 
+    @property
+    def unseen(self) -> Sequence[float]:
+        """Nothing is known of such calls."""
+        return ()
+
     def answer(self, examples: Sequence[Example]) -> Sequence[Attempted]:
         """Answers to examples, in order. Raises TrainingError when there is neither."""
         for server in self.base.servers if self.method != "full" else ():

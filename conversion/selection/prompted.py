@@ -27,6 +27,11 @@ class PromptedModel:
     served: ServedModel
     shots: tuple[Example, ...] = ()
 
+    @property
+    def unseen(self) -> Sequence[float]:
+        """Nothing is known of such calls."""
+        return ()
+
     def answer(self, examples: Sequence[Example]) -> Sequence[Attempted]:
         """Answers to examples, in order, as the engine gives them."""
         return self.served.ask(

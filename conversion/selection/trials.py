@@ -20,6 +20,7 @@ from conversion.threshold import choose
 from router.gate.scorers.by_kind import scorer_for
 from router.gate.scorers.free_text import Similarity
 from router.gate.selective import GRID
+from router.gate.shift import floor
 
 RESULT: Final = "trial.json"
 """In a candidate's folder: its counts, and which held-out calls they are of."""
@@ -154,10 +155,13 @@ def _counts(
 def _threshold(
     trained: Trained, data: TaskData, target: float, alpha: float, likeness: Similarity | None
 ) -> float:
-    """The confidence to answer from, chosen on the calibration calls; 0 where there are none, or none promises much."""
+    """The confidence to answer from, chosen on the calibration calls; 0 where there are none, or none promises much.
+
+    It is no lower than what keeps the target when a part of the live calls is of kinds that no log held."""
     attempts = trained.answer(data.calibration) if data.calibration else ()
     pairs = _scored(data.calibration, attempts, data, likeness)
-    return choose(pairs, len(data.held_out), target, alpha) or 0.0
+    promised = choose(pairs, len(data.held_out), target, alpha) or 0.0
+    return max(promised, floor(pairs, trained.unseen, target, 1 - alpha))
 
 
 def _held_out(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from router.gate.selective import GRID, select
+
 UNSEEN_SHARE: Final = 0.2
 """Share of live calls of kinds never seen that thresholds are chosen for, unless told otherwise."""
 
@@ -26,3 +28,27 @@ def mixed(
     count = round(len(pairs) * share / (1 - share))
     added = [(ordered[(2 * step + 1) * len(ordered) // (2 * count)], False) for step in range(count)]
     return [*pairs, *added]
+
+
+def floor(
+    pairs: Sequence[tuple[float, bool]],
+    unseen: Sequence[float],
+    target: float,
+    confidence: float,
+    share: float = UNSEEN_SHARE,
+) -> float:
+    """The lowest threshold of the grid that keeps the target with calls of unseen kinds among the held-out ones.
+
+    Shown with the stated confidence where there are calls enough for that, else as far as these calls go; 0 where
+    nothing is known of unseen kinds, or no threshold keeps the target among them."""
+    if not unseen:
+        return 0.0
+    both = mixed(pairs, unseen, share)
+    shown = select(both, target, confidence).threshold
+    if shown is not None:
+        return shown
+    for threshold in sorted(GRID):
+        answered = [agreed for sure, agreed in both if sure >= threshold]
+        if answered and sum(answered) >= target * len(answered):
+            return threshold
+    return 0.0

@@ -29,6 +29,10 @@ class WordVotes:
     files: Path
     counts: dict[str, dict[str, int]]
 
+    @property
+    def unseen(self) -> Sequence[float]:
+        return ()
+
     def answer(self, examples: Sequence[Example]) -> Sequence[Attempted]:
         return [self._one(example) for example in examples]
 
