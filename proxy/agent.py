@@ -95,7 +95,7 @@ class Agent:
         self._body_seconds = body_seconds
         self._expects_continue = expects_continue and not http_1_0
         self._body_complete = not has_body or body is not None
-        self._chunks: list[bytes] = [] if body is None else [body]
+        self._chunks = [body] if body else []
 
     # The connection's side
 
