@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from typing import Final
 
 import msgspec
 
@@ -24,6 +25,9 @@ def call_id_text(raw: bytes) -> str:
     """The usual 8-4-4-4-12 spelling."""
     digits = raw.hex()
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+_UNDECIDED: Final = Decision("upstream", "")
 
 
 class Capture(msgspec.Struct):
@@ -132,14 +136,18 @@ class Call:
     # Attempts
 
     def tries(self, route: Route, target: str) -> None:
-        """A request leaves for some target."""
-        self._attempt_started = time.perf_counter_ns()
+        """A request leaves for some target: from here on the call waits for it."""
+        self._attempt_started = now = time.perf_counter_ns()
+        self._marked = self._marked or now
         self._pending = (route, target)
 
     def tried(self, route: Route, target: str, status: int, cause: str = "") -> None:
-        """An attempt ended: with an empty cause it is the one that answers the agent."""
-        duration = (time.perf_counter_ns() - self._attempt_started) // 1000
-        self.attempts.append(Attempt(route, target, status, cause, duration))
+        """An attempt ended, and the waiting with it; with an empty cause it is the one that answers the agent."""
+        now = time.perf_counter_ns()
+        if self._marked:
+            self._waiting += now - self._marked
+            self._marked = 0
+        self.attempts.append(Attempt(route, target, status, cause, (now - self._attempt_started) // 1000))
         self._pending = None
 
     def answers(self, route: Route, target: str, understudy: str = "") -> None:
@@ -168,7 +176,7 @@ class Call:
     def record(self) -> Record:
         """Everything known now, as the journal keeps it."""
         self.resumes()
-        decision = self.decision
+        decision = self.decision or _UNDECIDED
         content = self.store_content
         return Record(
             id=self.id,
@@ -186,9 +194,9 @@ class Call:
             requested_model=self.requested_model,
             served_model=self.served_model,
             understudy=self.understudy,
-            task=decision.task if decision else "",
-            rule=decision.rule if decision else "",
-            reason=decision.reason if decision else "",
+            task=decision.task,
+            rule=decision.rule,
+            reason=decision.reason,
             confidence=self.confidence,
             fallback=self.fallback,
             key=self.key,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from proxy import header_rules
@@ -87,13 +87,13 @@ class Relay:
         call = self._call
         fields = dict(response.headers)
         note_head(call, response.status, fields)
-        is_events = call.response_type.startswith("text/event-stream")
-        length = None if self._filter else _length_of(fields)
         head = header_rules.for_agent(response.headers, fields) + own
         whole = response.whole() if self._filter is None else None
         if whole is not None:
-            self._all_at_once(response.status, head, whole, length)
+            self._all_at_once(response.status, head, whole, fields)
             return
+        is_events = call.response_type.startswith("text/event-stream")
+        length = None if self._filter else _length_of(fields)
         self._agent.start(response.status, head, length=length)
         self._agent.hurry()
         takes_events = is_events and length is None and not call.response_encoding
@@ -108,14 +108,14 @@ class Relay:
         except TimeoutError:
             self._break_off("total_timeout", takes_events=takes_events)
 
-    def _all_at_once(self, status: int, head: bytes, body: bytes, length: int | None) -> None:
+    def _all_at_once(self, status: int, head: bytes, body: bytes, fields: Mapping[bytes, bytes]) -> None:
         """The common case of a short answer: record it, and let head and body leave together."""
         call = self._call
         call.mark_first_byte()
         call.response.add(body)
         self._finish(call)
         has_body = call.method != "HEAD" and status not in _WITHOUT_BODY
-        self._agent.start(status, head, length=len(body) if has_body else length)
+        self._agent.start(status, head, length=len(body) if has_body else _length_of(fields))
         self._agent.finish(body)
 
     async def _body(self, response: Response, length: int | None, *, is_events: bool) -> None:
@@ -188,14 +188,16 @@ class Relay:
         agent.finish(lead + event)
 
 
-def note_head(call: Call, status: int, fields: dict[bytes, bytes]) -> None:
+def note_head(call: Call, status: int, fields: Mapping[bytes, bytes]) -> None:
     """Note for the record what a response head says."""
     call.status = status
-    call.upstream_request_id = fields.get(b"x-request-id", b"")[:200].decode("latin-1")
     call.response_type = fields.get(b"content-type", b"")[:200].decode("latin-1")
-    call.response_encoding = fields.get(b"content-encoding", b"")[:40].decode("latin-1")
+    if request_id := fields.get(b"x-request-id"):
+        call.upstream_request_id = request_id[:200].decode("latin-1")
+    if encoding := fields.get(b"content-encoding"):
+        call.response_encoding = encoding[:40].decode("latin-1")
 
 
-def _length_of(fields: dict[bytes, bytes]) -> int | None:
+def _length_of(fields: Mapping[bytes, bytes]) -> int | None:
     value = fields.get(b"content-length", b"")
     return int(value) if value.isdigit() else None

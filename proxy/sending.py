@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from msgspec import structs
 
@@ -38,19 +38,23 @@ class UpstreamClient:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    async def send(
+    def send(
         self, call: Call, upstream: Upstream, request: Request, injected: bytes | None = None
-    ) -> Sent:
+    ) -> Coroutine[Any, Any, Sent]:
         """Get a response head for the request.
 
         `injected` is the body with usage asked for; where the upstream refuses that with 400 or 422, the original is
         sent and the upstream remembered. Raises Refusal when no response can be had.
         """
-        retries = upstream.retries
-        deadline = time.monotonic() + retries.budget
-        left = retries.attempts if isinstance(request.body, bytes) else 0
+        deadline = time.monotonic() + upstream.retries.budget
+        left = upstream.retries.attempts if isinstance(request.body, bytes) else 0
         if injected is None:
-            return await self._with_retries(call, upstream, request, deadline, left)
+            return self._with_retries(call, upstream, request, deadline, left)
+        return self._with_usage(call, upstream, request, injected, deadline, left)
+
+    async def _with_usage(
+        self, call: Call, upstream: Upstream, request: Request, injected: bytes, deadline: float, left: int
+    ) -> Sent:
         asking = structs.replace(request, body=injected)
         sent = await self._with_retries(call, upstream, asking, deadline, left)
         if sent.response.status not in (400, 422):
@@ -72,7 +76,6 @@ class UpstreamClient:
         pause = _FIRST_PAUSE
         while True:
             call.tries("upstream", upstream.name)
-            call.waits()
             try:
                 response = await self._transport.send(request)
             except TransportError as error:
@@ -89,8 +92,6 @@ class UpstreamClient:
                 call.tried("upstream", upstream.name, response.status, "status")
                 await response.aclose()
                 pause = wait
-            finally:
-                call.resumes()
             left -= 1
             call.waits()
             await asyncio.sleep(pause)
