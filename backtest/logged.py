@@ -59,8 +59,8 @@ class Log:
     def calls(self) -> Iterator[LoggedCall]:
         """Every call that a small model could have answered by its endpoint; raises DatabaseAway and KeyMissing."""
         for rows in self._scan.batches():
-            lists = [parts_list.unpack(bytes(row.parts)) for row in rows]
-            self._scan.fetch(number for parts in lists for number in parts.ids[: 1 + parts.request])
+            lists = [parts_list.request_of(bytes(row.parts)) for row in rows]
+            self._scan.fetch(number for parts in lists for number in parts.ids)
             for row, parts in zip(rows, lists, strict=True):
                 labels = self._labels.get(row.series) or self._refreshed()[row.series]
                 if labels.endpoint != "other":
@@ -75,7 +75,7 @@ class Log:
         if row.flags & _UNSEEN or not parts.request:
             return None
         try:
-            body = self._requests.body(parts.ids[1 : 1 + parts.request], parts.counts)
+            body = self._requests.body(parts.ids[1:], parts.counts)
             headers = self._headers(row, labels, parts.ids[0])
         except (Unreadable, KeyError):  # content that was erased between two reads
             return None

@@ -104,10 +104,14 @@ class Requests:
                     if first < 0:
                         first = index
             place = end
-        for index in {first, last, *_ending([each[0] for each in where], spoken=last >= 0)}:
+        read = {first, last, count - 1}
+        if last < 0 or where[-1][0].result:
+            read.update(_ending([each[0] for each in where], spoken=last >= 0))
+        for index in read:
             if index >= 0:
                 template, begin, end = where[index]
-                turns[index] = self._whole(template, ids, begin, end)
+                if end > begin + 1:
+                    turns[index] = self._whole(template, ids, begin, end)
         return place, turns
 
     def _whole(self, template: _Template, ids: Sequence[int], begin: int, end: int) -> Any:
@@ -166,9 +170,8 @@ class Requests:
 
 
 def _ending(turns: Sequence[_Template], *, spoken: bool) -> Iterator[int]:
-    """The turns at the end that are read: the last one, the results of tools, and the last text where no user spoke."""
+    """The turns at the end that are read: the results of tools, and the last text where no user spoke."""
     index = len(turns) - 1
-    yield index
     while index >= 0 and turns[index].result:
         yield index
         index -= 1

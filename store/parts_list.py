@@ -46,15 +46,27 @@ def unpack(data: bytes) -> PartsList:
     """Read what pack() wrote."""
     numbers = _numbers(data)
     request, counted = numbers[0], numbers[1]
-    ids = []
-    largest = 0
-    for number in numbers[2 + counted :]:
-        if number & 1:
-            largest += number >> 1
-            ids.append(largest)
-        else:
-            ids.append(number >> 1)
-    return PartsList(request, numbers[2 : 2 + counted], ids)
+    return PartsList(request, numbers[2 : 2 + counted], _ids(numbers[2 + counted :]))
+
+
+def request_of(data: bytes) -> PartsList:
+    """The same without the response: a packed list is read no further than its request's last part."""
+    numbers: list[int] = []
+    number = shift = 0
+    wanted = 2
+    for byte in data:
+        number |= (byte & 0x7F) << shift
+        if byte & 0x80:
+            shift += 7
+            continue
+        numbers.append(number)
+        number = shift = 0
+        if len(numbers) == wanted:
+            if wanted > 2:
+                break
+            wanted = 3 + numbers[1] + numbers[0]  # both heads, the counts, the circumstances and the request
+    counted = numbers[1]
+    return PartsList(numbers[0], numbers[2 : 2 + counted], _ids(numbers[2 + counted :]))
 
 
 def _append(out: bytearray, number: int) -> None:
@@ -62,6 +74,18 @@ def _append(out: bytearray, number: int) -> None:
         out.append(number & 0x7F | 0x80)
         number >>= 7
     out.append(number)
+
+
+def _ids(numbers: Sequence[int]) -> list[int]:
+    ids = []
+    largest = 0
+    for number in numbers:
+        if number & 1:
+            largest += number >> 1
+            ids.append(largest)
+        else:
+            ids.append(number >> 1)
+    return ids
 
 
 def _numbers(data: bytes) -> list[int]:
