@@ -82,12 +82,8 @@ def test_a_log_of_failures_only_says_what_was_left_out(world: World) -> None:
             lambda world: [world.asked("You help.", f"{n}: " + "long " * 40_000, "yes") for n in range(12)],
             "it has 12 examples",
         ),
-        (
-            lambda world: [world.asked("You help.", _many(n), "yes") for n in range(150)],
-            "150 of 150 sessions",
-        ),
     ],
-    ids=["one session", "twelve examples", "all identical", "mixed languages", "200 KB prompts", "one class"],
+    ids=["one session", "twelve examples", "all identical", "mixed languages", "200 KB prompts"],
 )
 def test_little_to_learn_from_is_a_result(world: World, fill: Fill, told: str) -> None:
     world.log(fill(world))
@@ -95,7 +91,7 @@ def test_little_to_learn_from_is_a_result(world: World, fill: Fill, told: str) -
     [report] = world.stores.artifacts.list("report")
     text = report.read("report.md").decode().replace("\n", " ")
     assert told in text
-    assert world.stores.deployments.list(live_only=True) == [] or "one class" in str(fill) or "150 of" in told
+    assert world.stores.deployments.list() == []
 
 
 def test_json_for_programs(world: World) -> None:

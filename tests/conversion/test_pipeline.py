@@ -11,12 +11,14 @@ import pytest
 from conversion.candidate import Progress
 from conversion.convert import convert, latest_run, one_step
 from conversion.evaluate import Aim
+from conversion.heads import HeadCandidate
 from conversion.report import Report
 from conversion.run import ConversionError, alone
 from conversion.selection.trials import Contender
 from conversion.surroundings import Ability, Request, Surroundings
 from conversion.tasks_found import FindTasks
 from router.encoders.hashed_ngrams import HashedNgrams
+from serving.encoders.ladder import Encoders
 from store.deployments import MoveRow
 from store.errors import ArtifactError
 from tests.conversion.candidates import Bayes, disk_full, no_memory
@@ -241,3 +243,28 @@ def test_a_damaged_router_is_told_and_tasks_are_found_anew(world: World) -> None
     second, _ = convert(_around(world, listener=listener), _REQUEST)
     assert second.clustered is not None
     assert any("was changed since it was written" in note for note in listener.notes)
+
+
+def test_one_class_is_learned_like_any_other(world: World) -> None:
+    world.log([world.asked("You help.", f"Is message {number} about money?", "yes") for number in range(150)])
+    report, _ = convert(_around(world), _REQUEST)
+    assert report.promoted is not None
+    [promotion] = report.promoted.tasks
+    assert promotion.state == "shadow"
+
+
+def test_a_real_head_is_trained_and_promoted(world: World) -> None:
+    pytest.importorskip("sklearn", reason="heads need scikit-learn: pip install 'understudy[convert]'")
+    _labels(world)
+    head = HeadCandidate(Encoders(), "hashed")
+    ability = Ability(cluster=FindTasks(HashedNgrams(1024)), contenders=lambda data: [Contender(head)])
+    around = Surroundings(world.stores, ability, world.folder / "state" / "conversion", Quiet())
+    report, _ = convert(around, _REQUEST)
+    assert report.promoted is not None
+    [promotion] = report.promoted.tasks
+    assert promotion.state == "shadow"
+    row = world.stores.deployments.get(promotion.understudy)
+    assert row is not None
+    artifact = world.stores.artifacts.open(Path(row.files))
+    assert artifact.facts["candidate"] == head.name
+    assert head.load(artifact.path).answer([]) == []
