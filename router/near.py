@@ -38,6 +38,8 @@ class Outline:
     """How many telling lines it has."""
     signature: bytes
     """MinHash of them."""
+    after_tool: bool | None = None
+    """Whether it stands for calls that end with a tool's result, or for those that do not; None for both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ class Outlines:
         rows = self._families.get((shape.endpoint, shape.format, prompt.opening))
         if rows is None:
             return None
-        return rows.nearest(outline_of(fingerprint, self._vocabulary, self._minhash))
+        return rows.nearest(outline_of(fingerprint, self._vocabulary, self._minhash), shape.after_tool)
 
 
 def outline_of(fingerprint: Fingerprint, vocabulary: Vocabulary, minhash: MinHash) -> Outline:
@@ -110,9 +112,14 @@ class _Rows:
     def __init__(self, members: Sequence[tuple[Outline, int]]) -> None:
         self._outlines = Stack([outline for outline, _ in members])
         self._targets = [target for _, target in members]
+        # May a row stand for a call that does not end with a tool's result, and for one that does?
+        self._fits = [
+            np.array([outline.after_tool in (None, after_tool) for outline, _ in members])
+            for after_tool in (False, True)
+        ]
 
-    def nearest(self, asked: Outline) -> Near | None:
-        alike = self._outlines.alike(asked)
+    def nearest(self, asked: Outline, after_tool: bool) -> Near | None:
+        alike = np.where(self._fits[after_tool], self._outlines.alike(asked), 0.0)
         best = int(alike.argmax())
         return Near(self._targets[best], float(alike[best])) if alike[best] >= ALIKE else None
 

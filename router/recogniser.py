@@ -50,6 +50,7 @@ class _Outline(msgspec.Struct, frozen=True, array_like=True):
     lines: int
     signature: bytes
     target: int
+    after_tool: bool | None = None
 
 
 class _Document(msgspec.Struct, frozen=True):

@@ -17,7 +17,14 @@ from wire.answer import Answer
 LABEL: Final = 60
 """Characters of the longest label."""
 
+SENTENCE: Final = 300
+"""Characters of the longest answer that can be a member of a closed set, such as one of a few standing sentences."""
+
 _WORDS: Final = 8
+_SENTENCES: Final = 16
+_SENTENCE_COUNT: Final = 5
+"""A closed set that holds whole sentences has two to so many members, each given so often: free text repeats itself
+too, where requests do."""
 _ENOUGH: Final = 4
 """Answers below which nothing is said about a closed set."""
 
@@ -60,8 +67,8 @@ def kind_of(answer: Answer) -> Kind:
 def closed_answer(answer: Answer) -> str | None:
     """An answer as a member of a closed set; None where it cannot be one.
 
-    A label stands as the model wrote it, without spaces around it; JSON compact with its keys sorted; a call of one
-    tool without arguments as `name()`."""
+    A text stands as the model wrote it, without spaces around it; JSON compact with its keys sorted; a call of one
+    tool without arguments as `name()`. Whether there is such a set only many answers tell."""
     if answer.tool_calls:
         call = answer.tool_calls[0]
         bare = len(answer.tool_calls) == 1 and parse(call.arguments or "{}") == {}
@@ -70,9 +77,19 @@ def closed_answer(answer: Answer) -> str | None:
     value = parse(said)
     if isinstance(value, dict | list):
         return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
-    if not said or len(said) > LABEL or "\n" in said or len(said.split()) > _WORDS:
-        return None
-    return said
+    return said if said and len(said) <= SENTENCE else None
+
+
+def is_choice(answer: Answer) -> bool:
+    """Whether an answer by itself looks like one of a few: a label, or a call of a tool without arguments."""
+    closed = closed_answer(answer)
+    if closed is None or answer.tool_calls:
+        return closed is not None
+    return _is_short(closed)
+
+
+def _is_short(said: str) -> bool:
+    return len(said) <= LABEL and "\n" not in said and len(said.split()) <= _WORDS
 
 
 def _closed_set(answers: Sequence[Answer]) -> tuple[str, ...]:
@@ -89,4 +106,14 @@ def _closed_set(answers: Sequence[Answer]) -> tuple[str, ...]:
     if new > _UNSEEN * len(answers):
         return ()
     ranked = sorted(counts, key=lambda label: (-counts[label], label))
-    return tuple(written[label].most_common(1)[0][0] for label in ranked if counts[label] > 1)
+    recurring = [label for label in ranked if counts[label] > 1]
+    members = tuple(written[label].most_common(1)[0][0] for label in recurring)
+    if any(map(_is_sentence, members)) and not (
+        1 < len(members) <= _SENTENCES and counts[recurring[-1]] >= _SENTENCE_COUNT
+    ):
+        return ()
+    return members
+
+
+def _is_sentence(said: str) -> bool:
+    return not _is_short(said) and not isinstance(parse(said), dict | list)

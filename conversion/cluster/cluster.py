@@ -15,6 +15,7 @@ from conversion.cluster.clustering import Clustering, KnownTask, Portrait
 from conversion.cluster.groups import Group, groups, vocabulary
 from conversion.cluster.naming import Namer, sketch, task_id, title
 from conversion.cluster.observation import observe, query_of
+from conversion.cluster.roles import by_role
 from conversion.cluster.splitting import Split, split
 from conversion.cluster.stability import changes, matched
 from conversion.example import Example
@@ -62,7 +63,9 @@ def cluster(
     random = np.random.default_rng(seed)
     observations = list(observe(examples))
     known = vocabulary(observations)
-    prompts = [_Prompt(group, split(group, encoder, random)) for group in groups(observations, known, least)]
+    prompts = [
+        _Prompt(group, split(group, encoder, random)) for group in by_role(groups(observations, known, least))
+    ]
     parts = [part for prompt in prompts for part in prompt.parts]
     portraits = _portraits(parts, previous, namer, len(examples))
     ids = [portrait.task.id for portrait in portraits]
@@ -148,7 +151,8 @@ def _outlines(group: Group, known: Vocabulary) -> list[Outline]:
     counts = Counter(group.key(member) for member in group.members)
     found: Counter[Outline] = Counter()
     for key, fingerprint in fingerprints.items():
-        found[outline_of(fingerprint, known, minhash)] += counts[key]
+        outline = replace(outline_of(fingerprint, known, minhash), after_tool=group.after_tool)
+        found[outline] += counts[key]
     return [each for each, _ in found.most_common(_OUTLINES)]
 
 

@@ -44,6 +44,8 @@ class Group:
     members: tuple[Observation, ...]
     broad: bool = False
     """Whether the user's text is left out of its key."""
+    after_tool: bool | None = None
+    """Whether its calls end with a tool's result, where that is what sets them apart."""
 
     @property
     def sessions(self) -> int:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conversion.cluster.answers import closed_answer, kind_of
+from conversion.cluster.answers import is_choice, kind_of
 from conversion.cluster.groups import Group
 from router.encoder import Encoder, Vectors
 from router.gate.scorers.json_values import parse
@@ -75,7 +75,7 @@ def split(group: Group, encoder: Encoder, random: np.random.Generator) -> Split 
         return None
     model = _fitted(vectors, classes, folds == 0, random)
     return Split(
-        tuple(Group(tuple(group.members[place] for place in part), group.broad) for part in parts), *model
+        tuple(replace(group, members=tuple(group.members[place] for place in part)) for part in parts), *model
     )
 
 
@@ -105,7 +105,7 @@ def _sessions(group: Group, part: Sequence[int]) -> int:
 
 def _action(answer: Answer) -> str:
     """What an answer does: which tool it calls, which fields it fills, whether it chooses or writes."""
-    closed = closed_answer(answer)
+    closed = is_choice(answer)
     if answer.tool_calls:
         return "choice" if closed else "tool " + " ".join(sorted({call.name for call in answer.tool_calls}))
     if kind_of(answer) == "json":
