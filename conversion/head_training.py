@@ -71,18 +71,21 @@ class _Judged:
 
 
 def fit(training: Examples, calibration: Examples, answers: int) -> Fitted:
-    """A head of `answers` answers; raises ValueError where an answer has no example.
+    """A head of `answers` answers; raises ValueError where an answer has no example."""
+    return trusted(classifier(training, answers), training, calibration)
 
-    The classifier is multinomial logistic regression. Trust is a second logistic regression, on what speaks for and
-    against the likeliest answer (`serving.heads.model.FEATURES`): it gives the probability that the LLM would say the
-    same. It learns from calls that the classifier did not learn from, and from calls of kinds that it never saw, which
-    are UNSEEN_SHARE of all. Where answers are many, a part of them is taken out of the head at a time, and it is asked
-    about their calls: whatever it says is wrong. Where they are few, calls half one thing and half another stand in."""
-    model = _classifier(training, answers)
+
+def trusted(model: HeadModel, training: Examples, calibration: Examples) -> Fitted:
+    """A classifier with the probability that it is right, learned by a second logistic regression.
+
+    It weighs what speaks for and against the likeliest answer (`serving.heads.model.FEATURES`), on calls that the
+    classifier did not learn from and on calls of kinds that it never saw, which are UNSEEN_SHARE of all. Where answers
+    are many, a part of them is taken out of the head at a time, and it is asked about their calls: whatever it says is
+    wrong. Where they are few, calls half one thing and half another stand in."""
     known = _judge(model, calibration)
     if len(calibration.labels) < _ENOUGH:
-        known = _together(known, *_refitted(training, answers))
-    unseen = _judge_unseen(model, training, answers)
+        known = _together(known, *_refitted(training, len(model.weights)))
+    unseen = _judge_unseen(model, training)
     trust, bias = _trust(known, unseen)
     model = replace(model, trust=trust, trust_bias=bias)
     confidences = np.sort(model.confidence(unseen.features))
@@ -100,8 +103,10 @@ def _facts(training: Examples, calibration: Examples, model: HeadModel) -> dict[
     }
 
 
-def _classifier(training: Examples, answers: int) -> HeadModel:
-    """Everything but the trust."""
+def classifier(training: Examples, answers: int) -> HeadModel:
+    """A head without trust: multinomial logistic regression, and prototypes of each answer's calls.
+
+    Raises ValueError where an answer has no example."""
     inside = training.take(training.labels != OTHER)
     counts = np.bincount(inside.labels, minlength=answers)
     if answers < 1 or not counts.all():
@@ -170,15 +175,15 @@ def _refitted(training: Examples, answers: int) -> Iterator[_Judged]:
     for fold in range(_FOLDS):
         rest = training.take(folds != fold)
         if np.bincount(rest.labels[rest.labels != OTHER], minlength=answers).all():
-            yield _judge(_classifier(rest, answers), training.take(folds == fold))
+            yield _judge(classifier(rest, answers), training.take(folds == fold))
 
 
-def _judge_unseen(model: HeadModel, training: Examples, answers: int) -> _Judged:
+def _judge_unseen(model: HeadModel, training: Examples) -> _Judged:
     """Calls on which the head can only be wrong, those whose answers are not in the set among them."""
     generator = np.random.default_rng(_SEED)
     others = training.vectors[training.labels == OTHER][:_UNSEEN]
     inside = training.take(training.labels != OTHER)
-    made = _taken_out if answers >= _MANY else _blended
+    made = _taken_out if len(model.weights) >= _MANY else _blended
     found = [model.read(others).features, *made(model, inside, generator)]
     features = np.concatenate(found)
     return _Judged(features, np.zeros(len(features), np.bool_))
