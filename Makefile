@@ -8,7 +8,7 @@ CLIENTS := .venv-clients
 VLLM := .venv-vllm
 SOURCES := backtest cli config gatekeeper migrations proxy router serving simulator store wire conversion
 
-.PHONY: help install demo run test test-browser screenshots docs chaos check lint format types imports bench-overhead bench-storage bench-gate bench-recognition bench-equality clean
+.PHONY: help install demo run test test-browser screenshots docs chaos check lint format types imports bench-overhead bench-storage bench-gate bench-recognition bench-replacement bench-equality clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -22,6 +22,9 @@ install: $(STAMP) ## make .venv with everything the other targets need
 
 demo: $(STAMP) ## run an agent through the proxy against a simulated API, and print its statistics
 	$(BIN)/understudy demo
+
+demo-vllm: $(STAMP) $(VLLM)/.installed ## the same with generative understudies on a real vLLM, one of which goes bad (on a CPU: a quarter of an hour)
+	$(BIN)/understudy demo --vllm --observed 400 --counted 160 --patience 600
 
 run: $(STAMP) ## serve the real thing on 127.0.0.1:8400 (OPENAI_API_KEY, understudy.yaml)
 	$(BIN)/understudy serve
@@ -83,6 +86,9 @@ bench-gate: $(STAMP) ## what the gate's statistics promise, simulated beside sim
 
 bench-recognition: $(STAMP) ## are recorded calls recognised, are unknown ones left alone, and at what cost (ten minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.recognition
+
+bench-replacement: $(STAMP) ## how much a head replaces when traffic shifts, on CLINC150, and whether it keeps its word (ten minutes)
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.replacement
 
 bench-equality: $(STAMP) ## recorded calls through the proxy and direct, compared byte by byte (one minute)
 	$(BIN)/python -m benchmarks.equality
