@@ -46,9 +46,7 @@ class Codec:
         )
         self._compressor = zstandard.ZstdCompressor(compression_params=parameters)
         self._decompressor = zstandard.ZstdDecompressor(format=zstandard.FORMAT_ZSTD1_MAGICLESS)
-        self._turn = (
-            threading.Lock()
-        )  # the library's contexts serve one thread at a time
+        self._turn = threading.Lock()  # the library's contexts serve one thread at a time
 
     def seal(self, plain: bytes, aad: bytes) -> bytes:
         """Compress where that helps, then encrypt."""

@@ -25,9 +25,9 @@ import msgspec
 
 from store.duties import Duties, Duty, describe
 from store.errors import JournalError, KeyMissing, ShipperBusy, Tampered, UnknownVersion
-from store.journal import FRESH_SUFFIX
 from store.keyring import KeyRing
 from store.lag import Backlog, ShipperStatus, backlog, measure, read_status, segments, write_status
+from store.left_segments import is_finished, remove_stillborn
 from store.quarantine import Quarantine
 from store.segment import SUFFIX, Entry, SegmentReader
 from store.sink import Position, Sink, SinkAway, SinkRefused
@@ -41,7 +41,6 @@ DONE_SUFFIX: Final = ".done"
 _LONGEST_WAIT: Final = 5.0
 _DRAIN_SECONDS: Final = 5.0
 _REPORT_SECONDS: Final = 1.0
-_STALE_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +183,7 @@ class Shipper:
         self._lock_fd = fd
         before = read_status(self.directory) or ShipperStatus()
         self.status = msgspec.structs.replace(before, pid=os.getpid())
-        _remove_stillborn(self.directory)
+        remove_stillborn(self.directory)
 
     def _attempt(self, halt: Callable[[], bool]) -> bool:
         """One pass; whether the sink took everything."""
@@ -222,7 +221,7 @@ class Shipper:
         """Everything that stands in the segments beyond the committed offsets, segment by segment."""
         for path in segments(self.directory):
             try:
-                finished = _is_finished(path)
+                finished = is_finished(path)
                 yield from self._entries(path)
             except FileNotFoundError:  # its writer took it back: nothing had been written
                 self._readers.pop(path.name, None)
@@ -375,26 +374,6 @@ class Shipper:
 def _positions(batch: Sequence[_Item]) -> list[Position]:
     ends = {item.path.name: item.entry.end for item in batch}
     return [Position(name, end) for name, end in ends.items()]
-
-
-def _is_finished(path: Path) -> bool:
-    """Whether a segment's writer has let go of it, for ever."""
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    else:
-        return True
-    finally:
-        os.close(fd)
-
-
-def _remove_stillborn(directory: Path) -> None:
-    """Remove segments whose writer died before it could give them their name: they hold no record."""
-    for path in directory.glob("*" + SUFFIX + FRESH_SUFFIX):
-        if time.time() - path.stat().st_mtime > _STALE_SECONDS and _is_finished(path):
-            path.unlink(missing_ok=True)
 
 
 def _backoff(failures: int) -> float:
