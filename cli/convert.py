@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +26,7 @@ from conversion.report import Report
 from conversion.run import ConversionError
 from conversion.source import Span
 from conversion.surroundings import Request
+from store.errors import StoreError
 
 app = typer.Typer()
 
@@ -144,17 +146,18 @@ def _decision(around: Around) -> Refinement:
 
 
 def _watch(around: Around, once: Callable[[], None], pause: float) -> None:
-    """Look again and again; a conversion that fails is told, and tried again when it is due."""
+    """Look again and again until interrupted; what fails is told, and tried again at the next look."""
     console = Console(stderr=True)
-    while True:
-        try:
-            decision = _decision(around)
-            console.print(decision.sentence, highlight=False)
-            if decision.due:
-                once()
-        except (ConversionError, OSError) as error:
-            console.print(f"understudy: {error}", highlight=False, markup=False)
-        time.sleep(pause)
+    with contextlib.suppress(KeyboardInterrupt):
+        while True:
+            try:
+                decision = _decision(around)
+                console.print(decision.sentence, highlight=False, markup=False)
+                if decision.due:
+                    once()
+            except (ConversionError, StoreError, OSError) as error:
+                console.print(f"understudy: {error}", highlight=False, markup=False)
+            time.sleep(pause)
 
 
 def _pause(every: str) -> float | None:

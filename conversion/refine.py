@@ -70,7 +70,7 @@ def decide(stores: Stores, last: Run | None, triggers: Triggers = Triggers()) ->
         enough = len(calls) >= triggers.first
         return Refinement((f"{len(calls):,} calls and no conversion yet",) if enough else (), len(calls))
     newest = int(curated.facts["newest"] or 0)
-    calls = _fresh(stores, newest + 1)
+    calls = [call for call in _fresh(stores, newest) if call.started > newest]
     demoted = _demoted(stores, newest)
     shift, unknown = _drift(calls, clustered)
     return Refinement(

@@ -97,7 +97,7 @@ def _curated(curated: Curated) -> Iterator[str]:
 
 def _clustered(clustered: Clustered, curated: Curated | None) -> Iterator[str]:
     examples = curated.examples if curated is not None else 0
-    yield f"## {len(clustered.tasks)} tasks"
+    yield f"## Tasks: {len(clustered.tasks)}"
     yield ""
     yield f"{clustered.unassigned:,} of {examples:,} examples belong to none and stay with the LLM."
     yield ""

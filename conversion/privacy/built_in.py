@@ -14,11 +14,11 @@ from conversion.privacy.recogniser import Found, Kind
 _SECRET: Final = re.compile(
     r"""
       (?P<prefix>sk-ant-|sk-proj-|sk-|pk-|rk-|xox[abeoprs]-|gh[opsur]_|github_pat_|glpat-|hf_|npm_|pypi-|dop_v1_
-        |[srp]k_(?:live|test)_|AKIA|ASIA|AIza|ya29\.|shpat_|SG\.)[A-Za-z0-9_\-./+=]{11,}[A-Za-z0-9_=]
-    | eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}
-    | (?i:(?:bearer|basic)\s+)(?P<bearer>[A-Za-z0-9_\-./+=]{15,}[A-Za-z0-9_=])
+        |[srp]k_(?:live|test)_|AKIA|ASIA|AIza|ya29\.|shpat_|SG\.)[A-Za-z0-9_\-./+=]{11,511}[A-Za-z0-9_=]
+    | eyJ[A-Za-z0-9_-]{8,999}\.[A-Za-z0-9_-]{8,4095}\.[A-Za-z0-9_-]{8,999}
+    | (?i:(?:bearer|basic)\s+)(?P<bearer>[A-Za-z0-9_\-./+=]{15,4095}[A-Za-z0-9_=])
     | (?i:(?:password|passwd|passphrase|secret|api[_-]?key|access[_-]?token|auth[_-]?token)["']?\s*[:=]\s*["']?)
-        (?P<assigned>[^\s"',;<>\\⟪⟫]{5,}[^\s"',;<>\\⟪⟫.!?)\]}])
+        (?P<assigned>[^\s"',;<>\\⟪⟫]{5,255}[^\s"',;<>\\⟪⟫.!?)\]}])
     | (?<![A-Za-z0-9_\-/+.])(?P<opaque>(?=[A-Za-z0-9_-]*[a-z])(?=[A-Za-z0-9_-]*[A-Z])(?=[A-Za-z0-9_-]*[0-9]{2})
         [A-Za-z0-9_-]{40,200})(?![A-Za-z0-9_\-/+=])
     """,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -31,6 +32,14 @@ def apart(findings: Iterable[Found]) -> list[Found]:
     """Findings without overlaps, in order of place; of two that overlap, the one that was given first stays."""
     taken: list[Found] = []
     for found in findings:
-        if all(found.end <= other.start or found.start >= other.end for other in taken):
-            taken.append(found)
-    return sorted(taken, key=lambda found: found.start)
+        place = bisect_left(taken, found.start, key=_start)
+        if place and taken[place - 1].end > found.start:
+            continue
+        if place < len(taken) and taken[place].start < found.end:
+            continue
+        taken.insert(place, found)
+    return taken
+
+
+def _start(found: Found) -> int:
+    return found.start

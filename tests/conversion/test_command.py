@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -161,6 +162,21 @@ def test_refine_says_why_not(world: World) -> None:
     assert "nothing calls for a new conversion: 12 new calls" in _run(world, "refine").stdout
     page = json.loads(_run(world, "refine", "--json").stdout)
     assert page == {"due": False, "reasons": [], "fresh": 12}
+
+
+def test_watching_converts_when_there_is_enough_and_ends_when_interrupted(world: World) -> None:
+    world.log([world.asked("You help.", _many(n), "yes") for n in range(99)])
+    command = [sys.executable, "-m", "cli.main", "convert", "--every", "1s", "--config", str(world.config)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as watching:
+        assert watching.stderr is not None
+        assert any("nothing calls for a new conversion" in line for line in watching.stderr)
+        assert world.stores.routers.current() is None
+        world.log([world.asked("You help.", _many(99), "yes")])
+        assert any("100 calls and no conversion yet" in line for line in watching.stderr)
+        assert any("0 new calls" in line for line in watching.stderr)  # converted, and looked again
+        watching.send_signal(signal.SIGINT)
+        assert watching.wait(60) == 0
+    assert world.stores.routers.current() is not None
 
 
 @pytest.mark.parametrize("every", ["soon", "-1", "10 parsecs"])

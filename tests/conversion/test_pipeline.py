@@ -17,7 +17,9 @@ from conversion.run import ConversionError, alone
 from conversion.selection.trials import Contender
 from conversion.surroundings import Ability, Request, Surroundings
 from conversion.tasks_found import FindTasks
+from router.decision import Query
 from router.encoders.hashed_ngrams import HashedNgrams
+from router.recogniser import FILE_NAME, decode
 from serving.encoders.ladder import Encoders
 from store.deployments import MoveRow
 from store.errors import ArtifactError
@@ -268,3 +270,27 @@ def test_a_real_head_is_trained_and_promoted(world: World) -> None:
     artifact = world.stores.artifacts.open(Path(row.files))
     assert artifact.facts["candidate"] == head.name
     assert head.load(artifact.path).answer([]) == []
+
+
+def test_live_calls_are_recognised_by_a_router_that_learned_from_surrogates(world: World) -> None:
+    """Their prompts hold values of people; what was learned from holds others of the same shape."""
+    records = [
+        world.asked(
+            f"You help clerk{number}@example.org (account {70_000 + number}, phone +49 30 9018{number:03d}).",
+            f"Is message {number} from 203.0.113.{number} about money? My card is 4111 1111 1111 1111.",
+            "yes",
+        )
+        for number in range(40)
+    ]
+    world.log(records)
+    report, _ = convert(_around(world), _REQUEST)
+    assert report.clustered is not None
+    [task] = report.clustered.tasks
+    router = world.stores.artifacts.open(Path(report.clustered.router))
+    recogniser = decode(router.read(FILE_NAME), HashedNgrams(1024))
+    for record in records:
+        assert record.request is not None
+        query = Query("chat.completions", json.loads(record.request), record.request_size)
+        found = recogniser.recognise(query)
+        assert found is not None
+        assert (found.task, found.how) == (task.id, "fingerprint")

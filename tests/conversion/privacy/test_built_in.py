@@ -63,3 +63,11 @@ def test_values_are_found(text: str, kind: str, value: str) -> None:
 )
 def test_other_things_are_left_alone(text: str) -> None:
     assert _found(text) == []
+
+
+@pytest.mark.parametrize(
+    "piece", ["sk-", "sk-.", "eyJ", "a@", "1", "1 ", "A1", "x" * 41, ":", "1.", "+1", "password=."]
+)
+def test_long_texts_take_a_time_that_grows_with_their_length(piece: str) -> None:
+    """Patterns that backtrack would run into the test's timeout."""
+    assert len(_found(piece * 20_000)) < 20_000
