@@ -200,7 +200,7 @@ def _threshold(fitted: Fitted, calibration: Examples, held_out: int) -> float:
     right = (labels == calibration.labels).tolist()
     pairs = list(zip(confidences.tolist(), right, strict=True))
     promised = choose(pairs, held_out, policy.target, 1 - policy.confidence) or 0.0
-    return max(promised, floor(pairs, fitted.unseen, policy.target, policy.confidence))
+    return max(promised, floor(pairs, fitted.unseen, policy.target))
 
 
 def _certified(model: HeadModel, held_out: Examples, threshold: float) -> Verdict:

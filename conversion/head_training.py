@@ -36,6 +36,7 @@ _ENOUGH: Final = 300
 """Calibration calls from which on the classifier need not be trained again for its trust."""
 _SPARSE: Final = 0.5
 """Share of numbers other than 0 below which vectors are trained on as sparse ones."""
+_SURE: Final = 30.0
 _KEPT: Final = 200
 _SEED: Final = 20261122
 
@@ -81,7 +82,8 @@ def trusted(model: HeadModel, training: Examples, calibration: Examples) -> Fitt
     It weighs what speaks for and against the likeliest answer (`serving.heads.model.FEATURES`), on calls that the
     classifier did not learn from and on calls of kinds that it never saw, which are UNSEEN_SHARE of all. Where answers
     are many, a part of them is taken out of the head at a time, and it is asked about their calls: whatever it says is
-    wrong. Where they are few, calls half one thing and half another stand in."""
+    wrong. Where they are few, vectors half one thing and half another stand in, and
+    vectors with their numbers out of order."""
     known = _judge(model, calibration)
     if len(calibration.labels) < _ENOUGH:
         known = _together(known, *_refitted(training, len(model.weights)))
@@ -200,7 +202,7 @@ def _taken_out(model: HeadModel, examples: Examples, generator: np.random.Genera
 
 
 def _blended(model: HeadModel, examples: Examples, generator: np.random.Generator) -> Iterator[Floats]:
-    """What the head sees half-way between calls with different answers, as many as there are calls."""
+    """What the head sees half-way between calls with different answers, and in calls like none of them."""
     count = min(len(examples.labels), _UNSEEN)
     one = generator.integers(len(examples.labels), size=count)
     other = generator.integers(len(examples.labels), size=count)
@@ -208,24 +210,40 @@ def _blended(model: HeadModel, examples: Examples, generator: np.random.Generato
     between = examples.vectors[one[different]] + examples.vectors[other[different]]
     lengths = np.linalg.norm(between, axis=1, keepdims=True)
     yield model.read((between / np.maximum(lengths, 1e-9)).astype(np.float32)).features
+    scrambled = generator.permutation(examples.vectors.shape[1])
+    yield model.read(examples.vectors[one][:, scrambled]).features
 
 
 def _trust(known: _Judged, unseen: _Judged) -> tuple[Floats, Floats]:
-    """What each feature adds to the log odds of being right, and where they begin."""
-    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415  (an extra)
+    """What each feature adds to the log odds of being right, and where they begin.
 
+    No feature may count against an answer that it speaks for: what is far from everything that was seen would else be
+    trusted, where the regression goes on beyond its data."""
     both = _together(known, unseen)
-    if both.right.all() or not both.right.any():
-        odds = np.log((both.right.sum() + 1) / ((~both.right).sum() + 1))
-        return np.zeros(len(FEATURES), np.float32), np.array([odds], np.float32)
-    mean, spread = both.features.mean(axis=0), both.features.std(axis=0) + 1e-6
+    spread = both.features.std(axis=0) + 1e-6
     share = UNSEEN_SHARE * len(known.right) / ((1 - UNSEEN_SHARE) * max(len(unseen.right), 1))
     weights = np.concatenate((np.ones(len(known.right)), np.full(len(unseen.right), share)))
-    fitted = LogisticRegression(C=1.0, max_iter=1_000).fit(
-        (both.features - mean) / spread, both.right, sample_weight=weights
-    )
-    trust = fitted.coef_[0] / spread
-    return trust.astype(np.float32), (fitted.intercept_ - trust @ mean).astype(np.float32)
+    trust, bias = _monotone_regression(both.features / spread, both.right, weights)
+    return (trust / spread).astype(np.float32), np.array([bias], np.float32)
+
+
+def _monotone_regression(
+    features: NDArray[Any], right: NDArray[np.bool_], weights: NDArray[Any]
+) -> tuple[NDArray[Any], float]:
+    """Logistic regression whose coefficients are at least 0, with a ridge penalty; and its intercept."""
+    from scipy.optimize import minimize  # noqa: PLC0415  (an extra)
+
+    signs = np.where(right, 1.0, -1.0)
+
+    def loss(point: NDArray[Any]) -> tuple[float, NDArray[Any]]:
+        margins = signs * (features @ point[:-1] + point[-1])
+        slopes = -weights * signs / (1 + np.exp(np.clip(margins, -_SURE, _SURE)))
+        value = weights @ np.logaddexp(0, -margins) + point @ point / 2
+        return float(value), np.append(slopes @ features, slopes.sum()) + point
+
+    bounds = [(0, None)] * features.shape[1] + [(None, None)]
+    found = minimize(loss, np.zeros(features.shape[1] + 1), jac=True, method="L-BFGS-B", bounds=bounds)
+    return found.x[:-1], float(found.x[-1])
 
 
 def _together(*judged: _Judged) -> _Judged:

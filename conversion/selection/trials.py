@@ -161,7 +161,7 @@ def _threshold(
     attempts = trained.answer(data.calibration) if data.calibration else ()
     pairs = _scored(data.calibration, attempts, data, likeness)
     promised = choose(pairs, len(data.held_out), target, alpha) or 0.0
-    return max(promised, floor(pairs, trained.unseen, target, 1 - alpha))
+    return max(promised, floor(pairs, trained.unseen, target))
 
 
 def _held_out(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from router.gate.selective import GRID, select
+from router.gate.selective import GRID
 
 UNSEEN_SHARE: Final = 0.2
 """Share of live calls of kinds never seen that thresholds are chosen for, unless told otherwise."""
@@ -31,22 +31,15 @@ def mixed(
 
 
 def floor(
-    pairs: Sequence[tuple[float, bool]],
-    unseen: Sequence[float],
-    target: float,
-    confidence: float,
-    share: float = UNSEEN_SHARE,
+    pairs: Sequence[tuple[float, bool]], unseen: Sequence[float], target: float, share: float = UNSEEN_SHARE
 ) -> float:
     """The lowest threshold of the grid that keeps the target with calls of unseen kinds among the held-out ones.
 
-    Shown with the stated confidence where there are calls enough for that, else as far as these calls go; 0 where
-    nothing is known of unseen kinds, or no threshold keeps the target among them."""
+    As far as these calls show: it stands beneath a threshold that is certified on live pairs afterwards. 0 where nothing
+    is known of unseen kinds, or where no threshold keeps the target among them."""
     if not unseen:
         return 0.0
     both = mixed(pairs, unseen, share)
-    shown = select(both, target, confidence).threshold
-    if shown is not None:
-        return shown
     for threshold in sorted(GRID):
         answered = [agreed for sure, agreed in both if sure >= threshold]
         if answered and sum(answered) >= target * len(answered):

@@ -14,8 +14,8 @@ from serving.heads.errors import HeadError
 Floats = NDArray[np.float32]
 Labels = NDArray[np.int32]
 
-FEATURES: Final = ("log odds", "margin", "energy", "nearest", "alike", "ahead", "typical")
-"""What `Reading.features` holds, in order."""
+FEATURES: Final = ("log odds", "margin", "energy", "alike", "ahead", "typical")
+"""What `Reading.features` holds, in order; of each, more speaks for the answer."""
 
 _TINY: Final = 1e-7
 _MARGIN: Final = 20.0
@@ -52,7 +52,7 @@ class HeadModel:
     typical: Floats
     """(K,): how near texts of an answer commonly are to a prototype of it."""
     trust: Floats
-    """(len(FEATURES),): what each feature adds to the log odds of being right."""
+    """(len(FEATURES),): what each feature adds to the log odds of being right; at least 0."""
     trust_bias: Floats
     """(1,)"""
 
@@ -81,11 +81,11 @@ class HeadModel:
         return found
 
     def _nearness(self, likeness: Floats, labels: Labels) -> Floats:
-        """Nearest of all, nearest of the answer, how far it is ahead of the others, and against what is typical of it."""
+        """Likeness to the answer's own prototypes, how far it is ahead of the others, and against what is typical of it."""
         same = self.owners[None, :] == labels[:, None]
         alike = np.where(same, likeness, _FAR).max(axis=1)
         other = np.where(same, _FAR, likeness).max(axis=1)
-        return np.column_stack((likeness.max(axis=1), alike, alike - other, alike - self.typical[labels]))
+        return np.column_stack((alike, alike - other, alike - self.typical[labels]))
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """All it knows, by name."""

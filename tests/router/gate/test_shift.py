@@ -41,19 +41,19 @@ def test_other_shares_are_refused(share: float) -> None:
 
 
 def test_without_knowledge_of_unseen_kinds_there_is_no_floor() -> None:
-    assert floor([(0.9, True)] * 100, [], 0.95, 0.95) == 0.0
+    assert floor([(0.9, True)] * 100, [], 0.95) == 0.0
 
 
 def test_the_floor_stands_above_the_unseen() -> None:
-    assert floor([(0.97, True)] * 1000, [0.3, 0.5, 0.7], 0.95, 0.95) == 0.75
+    assert floor([(0.97, True)] * 1000, [0.3, 0.5, 0.7], 0.95) == 0.75
 
 
 def test_with_few_calls_the_floor_is_what_they_show() -> None:
-    assert floor([(0.97, True)] * 12, [0.3, 0.5, 0.7], 0.95, 0.95) == 0.75
+    assert floor([(0.97, True)] * 12, [0.3, 0.5, 0.7], 0.95) == 0.75
 
 
 def test_where_nothing_keeps_the_target_there_is_no_floor() -> None:
-    assert floor([(0.9, False)] * 100, [0.95], 0.95, 0.95) == 0.0
+    assert floor([(0.9, False)] * 100, [0.95], 0.95) == 0.0
 
 
 def test_the_promise_holds_when_the_share_of_unseen_calls_rises() -> None:
@@ -61,7 +61,7 @@ def test_the_promise_holds_when_the_share_of_unseen_calls_rises() -> None:
     pairs = [(c, generator.random() < c) for c in (generator.betavariate(8, 1) for _ in range(3000))]
     unseen = [generator.betavariate(2, 4) for _ in range(200)]
 
-    threshold = floor(pairs, unseen, 0.95, 0.95)
+    threshold = floor(pairs, unseen, 0.95)
 
     live = [(c, generator.random() < c) for c in (generator.betavariate(8, 1) for _ in range(8000))]
     live += [(generator.betavariate(2, 4), False) for _ in range(2000)]
