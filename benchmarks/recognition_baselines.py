@@ -57,7 +57,7 @@ class KMeans:
 
     def __call__(self, examples: Sequence[Example], types: int) -> list[str]:
         """The cluster of each example."""
-        from sklearn.cluster import KMeans as Clusters  # type: ignore[import-untyped]  # noqa: PLC0415
+        from sklearn.cluster import KMeans as Clusters  # noqa: PLC0415
 
         vectors = self.encoder.encode([self.read(example) for example in examples])
         found: Any = Clusters(types, n_init=1, random_state=self.seed).fit_predict(vectors)
