@@ -144,7 +144,7 @@ def _script(ticket: str, *, planning: bool) -> _Script:
 
     labelled = f"Label: {label}\nTicket:\n{ticket}"
     reply = (yield _Step("streamed", _messages("reply", labelled), temperature=0.7)).text
-    plan = (yield _Step("streamed", _messages("plan", ticket), temperature=0.7)).text if planning else ""
+    plan = (yield _Step("whole", _messages("plan", ticket), temperature=0.7)).text if planning else ""
     calls = 6 + planning + bool(tool)
     return Worked(label, urgent, queue, fields, tool, arguments, outcome, reply, plan, calls)
 
