@@ -17,6 +17,7 @@ from router.encoders.static import StaticEncoder
 from serving.encoders import teacher
 from serving.encoders.errors import EncoderError
 from serving.encoders.pair import JOINED, Pair
+from serving.encoders.remembered import Remembered
 
 Rung = Literal["hashed", "static", "teacher"]
 
@@ -87,5 +88,5 @@ class Encoders:
     def _teacher(self) -> Encoder:
         with self._lock:
             if teacher.NAME not in self._loaded:
-                self._loaded[teacher.NAME] = teacher.Teacher.load()
+                self._loaded[teacher.NAME] = Remembered(teacher.Teacher.load())
             return self._loaded[teacher.NAME]
