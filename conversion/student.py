@@ -13,6 +13,8 @@ from router.encoders.static import StaticEncoder
 from serving.encoders.teacher import Teacher
 
 DIMENSIONS: Final = 256
+TOKENS: Final = 50_000
+"""More than the vocabulary has."""
 
 _BATCH: Final = 1024
 _RARE: Final = 1e-4
@@ -22,13 +24,15 @@ _BYTE: Final = 127
 Floats = NDArray[np.float64]
 
 
-def distil(teacher: Teacher, progress: Progress, dimensions: int = DIMENSIONS) -> StaticEncoder:
+def distil(
+    teacher: Teacher, progress: Progress, dimensions: int = DIMENSIONS, most: int = TOKENS
+) -> StaticEncoder:
     """Every token read by the teacher alone, its main directions kept, frequent tokens damped.
 
     The method of model2vec (van Dongen and Tulkens 2024): token embeddings without context, principal components, and
     weights by smooth inverse frequency (Arora et al., ICLR 2017), with frequencies by Zipf's law from the vocabulary's
-    order. About 30,000 tokens of three positions each: a minute on two cores."""
-    tokens = _tokens(teacher)
+    order. `most` is how many tokens are kept, the most frequent first. About 30,000 tokens of three positions each: a minute on two cores."""
+    tokens = _tokens(teacher)[:most]
     seen = np.concatenate(list(_read(teacher, [number for _, number in tokens], progress)))
     components = _main_directions(seen, dimensions)
     frequencies = 1 / (np.arange(len(tokens)) + 2)

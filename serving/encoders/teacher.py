@@ -41,7 +41,7 @@ class Teacher:
     def load(cls) -> Teacher:
         """The installed teacher; raises EncoderError when it is absent or its weights are not the published ones."""
         folder = _folder()
-        _check(folder / "model.safetensors")
+        check(folder / "model.safetensors")
         from sentence_transformers import SentenceTransformer  # noqa: PLC0415  (an extra, and heavy)
 
         return cls(SentenceTransformer(str(folder), device="cpu", local_files_only=True))
@@ -84,7 +84,8 @@ def _folder() -> Path:
     return Path(spec.origin).parent / "model"
 
 
-def _check(weights: Path) -> None:
+def check(weights: Path) -> None:
+    """Raise EncoderError unless a file holds the published weights."""
     try:
         with weights.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
