@@ -82,15 +82,15 @@ def trusted(model: HeadModel, training: Examples, calibration: Examples) -> Fitt
     It weighs what speaks for and against the likeliest answer (`serving.heads.model.FEATURES`), on calls that the
     classifier did not learn from and on calls of kinds that it never saw, which are UNSEEN_SHARE of all. Where answers
     are many, a part of them is taken out of the head at a time, and it is asked about their calls: whatever it says is
-    wrong. Where they are few, vectors half one thing and half another stand in, and
-    vectors with their numbers out of order."""
+    wrong. Where they are few, vectors half one thing and half another stand in, and vectors with their numbers out of
+    order: trust learns from these too, but no threshold is set for them, since no call need look like them."""
     known = _judge(model, calibration)
     if len(calibration.labels) < _ENOUGH:
         known = _together(known, *_refitted(training, len(model.weights)))
     unseen = _judge_unseen(model, training)
     trust, bias = _trust(known, unseen)
     model = replace(model, trust=trust, trust_bias=bias)
-    confidences = np.sort(model.confidence(unseen.features))
+    confidences = np.sort(model.confidence(unseen.features)) if len(model.weights) >= _MANY else np.zeros(0)
     kept = confidences[np.linspace(0, len(confidences) - 1, min(_KEPT, len(confidences))).astype(int)]
     return Fitted(model, tuple(round(float(each), 4) for each in kept), _facts(training, calibration, model))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -19,8 +19,9 @@ from store.errors import DatabaseAway
 
 log = logging.getLogger("understudy.gatekeeper")
 
-AT_ONCE: Final = 16
-"""Requests of one kind at the same time."""
+AT_ONCE: Final[Mapping[Source, int]] = {"shadow": 2, "audit": 16}
+"""Requests of one kind at the same time. Few in the shadow: the engine that is asked also answers agents, and one core
+of heads or one small GPU must not make them wait."""
 WINDOW: Final = 48
 """Trials of one kind that are begun before the oldest of them has ended."""
 
@@ -33,7 +34,10 @@ class Pool:
 
     source: Source
     _tasks: dict[Key, tuple[TrialRow, asyncio.Task[Outcome]]] = field(default_factory=dict)
-    _gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+    _gate: asyncio.Semaphore = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._gate = asyncio.Semaphore(AT_ONCE[self.source])
 
     @property
     def room(self) -> int:
