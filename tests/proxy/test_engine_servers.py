@@ -48,6 +48,18 @@ def fallback(answer: Answer) -> bytes | None:
     return found
 
 
+def left_alone(proxy: RunningProxy) -> list[bool]:
+    """By server; one whose pause is over counts too, until a call has succeeded there."""
+    return [server.breaker != "closed" for server in proxy.worker.live.engines.status()]
+
+
+async def opens(proxy: RunningProxy, cause: bytes) -> None:
+    """The breaker opens after failures in a row; on a slow machine its first pauses may be over at the next call."""
+    assert [fallback(await post(proxy)) for _ in range(FAILURES)] == [cause] * FAILURES
+    while (found := fallback(await post(proxy))) != b"breaker_open":
+        assert found == cause
+
+
 @pytest.fixture
 def closed_port() -> Iterator[int]:
     """A port on which nothing listens, and nobody else will."""
@@ -98,8 +110,7 @@ async def test_a_server_that_is_down_costs_no_call_its_understudy(
         answers = [await post(proxy) for _ in range(4 * FAILURES)]
         assert [fallback(answer) for answer in answers] == [None] * len(answers)
         assert {said(answer) for answer in answers} == {"two"}
-        states = [server.breaker for server in proxy.worker.live.engines.status()]
-        assert states == ["open", "closed"]
+        assert left_alone(proxy) == [True, False]
     attempts = proxy.records(4 * FAILURES)[0].attempts
     assert [(attempt.target, attempt.cause) for attempt in attempts] == [("gpu", "connect"), ("gpu", "")]
 
@@ -108,8 +119,7 @@ async def test_all_down_is_known_at_once_and_forgotten_when_one_is_back(
     start_proxy: StartProxy, llm: RunningServer, closed_port: int
 ) -> None:
     proxy = start_proxy(llm.url, **sections(f"http://127.0.0.1:{closed_port}"))
-    causes = [fallback(await post(proxy)) for _ in range(FAILURES + 1)]
-    assert causes == [b"connect"] * FAILURES + [b"breaker_open"]
+    await opens(proxy, b"connect")
     async with engine("back", port=closed_port):
         answer = await post(proxy)
         while fallback(answer) == b"breaker_open":
@@ -128,8 +138,7 @@ async def test_a_server_that_says_it_is_broken_is_left_alone(
 
     async with scripted(broken) as one:
         proxy = start_proxy(llm.url, **sections(one.url))
-        causes = [fallback(await post(proxy)) for _ in range(FAILURES + 1)]
-    assert causes == [b"status"] * FAILURES + [b"breaker_open"]
+        await opens(proxy, b"status")
 
 
 async def test_a_missing_model_says_nothing_against_the_server(
@@ -175,6 +184,6 @@ async def test_a_change_of_the_file_keeps_what_is_known_of_servers(
         assert path is not None
         path.write_text(path.read_text().replace("all of it", "all of it still"))
         wait_for(lambda: proxy.worker.watcher.current is not proxy.configuration, "the file is in force")
-        assert [server.breaker for server in proxy.worker.live.engines.status()] == ["open", "closed"]
+        assert left_alone(proxy) == [True, False]
         path.write_text(path.read_text().replace(f"- http://127.0.0.1:{closed_port}/v1", ""))
         wait_for(lambda: len(proxy.worker.live.engines.status()) == 1, "the first server is forgotten")
