@@ -86,6 +86,9 @@ def main() -> None:
         signal.signal(number, lambda *_: sys.exit(0))  # until uvicorn takes them over
     arguments = process_arguments.parse("Understudy's server of classification heads")
     logs.configure()
+    # Read where torch is loaded, with the first head that needs it: for one text at a time more threads wait for each
+    # other longer than they work, and they wait on the cores that the proxy needs.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     try:
         app = compose(arguments.configuration(os.environ), dict(os.environ))
     except (ConfigError, StoreError) as error:

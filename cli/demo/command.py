@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -10,14 +12,16 @@ import typer
 from rich.console import Console
 
 from cli.demo.stage import staged
-from cli.demo.story import Acts, play
+from cli.demo.story import Acts, Interlude, play
 from cli.demo.traffic import Recording, Tickets, Workers
 from cli.demo.verdict import Verdict
+from cli.demo.vllm import engine, go_bad
 from proxy.control.table import render
 
 
 def demo(
-    observed: Annotated[int, typer.Option(min=1, help="Tickets to work before the conversion.")] = 200,
+    *,
+    observed: Annotated[int, typer.Option(min=1, help="Tickets to work before the conversion.")] = 1300,
     counted: Annotated[int, typer.Option(min=1, help="Tickets to work after the promotion.")] = 150,
     agents: Annotated[int, typer.Option(min=1, max=64, help="Agents at work at the same time.")] = 4,
     speed: Annotated[
@@ -34,6 +38,9 @@ def demo(
     patience: Annotated[
         float, typer.Option(min=1, help="Seconds that understudies get to be proved.")
     ] = 150.0,
+    vllm: Annotated[
+        bool, typer.Option("--vllm", help="Train adapters, too, and serve them with a real vLLM.")
+    ] = False,
 ) -> None:
     """Let an agent work, learn from its calls, prove understudies, and count what they replace."""
     console = Console()
@@ -41,13 +48,20 @@ def demo(
     console.print(
         "Simulated: the LLM API. Real: the agent's SDK, the proxy, its log, the training, the understudies."
     )
-    with staged(llm=["--trace", str(trace)] if trace else [], speed=speed, seed=seed, port=port) as stage:
+    with ExitStack() as stack:
+        generative = stack.enter_context(engine(console)) if vllm else None
+        engines = generative.section if generative else ""
+        llm = ["--trace", str(trace)] if trace else []
+        stage = stack.enter_context(staged(llm=llm, speed=speed, seed=seed, port=port, engines=engines))
         console.print(
             f"The agent's base_url is {stage.proxy.url}/v1. Watch it at {stage.proxy.url}/dashboard\n"
         )
         url = stage.proxy.url
         workers = Workers(Recording(url, trace) if trace else Tickets(url, seed), agents)
-        told = play(stage, workers, Acts(observed, counted, patience), console)
+        interlude: Interlude | None = None
+        if generative:
+            interlude = partial(go_bad, workers=workers, server=generative.server, console=console)
+        told = play(stage, workers, Acts(observed, counted, patience), console, interlude)
         console.print("\nThe whole run, as /stats has it:")
         print(render(stage.ask("/stats", window="1h", by="task")), end="")
     _summary(console, told, time.monotonic() - began)
