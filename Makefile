@@ -8,7 +8,7 @@ CLIENTS := .venv-clients
 VLLM := .venv-vllm
 SOURCES := backtest cli config gatekeeper migrations proxy router serving simulator store wire conversion
 
-.PHONY: help install demo run test test-browser screenshots docs chaos check lint format types imports bench-overhead bench-storage bench-gate bench-recognition bench-replacement bench-equality clean
+.PHONY: help install demo run test test-browser screenshots docs chaos check lint format types imports bench-overhead bench-storage bench-gate bench-recognition bench-backtest bench-replacement bench-equality clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -89,6 +89,9 @@ bench-recognition: $(STAMP) ## are recorded calls recognised, are unknown ones l
 
 bench-replacement: $(STAMP) ## how much a head replaces when traffic shifts, on CLINC150, and whether it keeps its word (ten minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.replacement
+
+bench-backtest: $(STAMP) ## how long other rules take over a million logged calls (half an hour, most of it to fill the log)
+	$(BIN)/python -m benchmarks.backtest
 
 bench-equality: $(STAMP) ## recorded calls through the proxy and direct, compared byte by byte (one minute)
 	$(BIN)/python -m benchmarks.equality
