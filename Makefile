@@ -20,7 +20,7 @@ $(STAMP): pyproject.toml constraints.txt
 
 install: $(STAMP) ## make .venv with everything the other targets need
 
-demo: $(STAMP) ## run an agent through the proxy against a simulated API, and print its statistics
+demo: $(STAMP) ## an agent's calls are learned and replaced, against a simulated LLM (five minutes)
 	$(BIN)/understudy demo
 
 demo-vllm: $(STAMP) $(VLLM)/.installed ## the same with generative understudies on a real vLLM, one of which goes bad (on a CPU: a quarter of an hour)
