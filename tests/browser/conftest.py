@@ -20,8 +20,9 @@ def site(tmp_path: Path) -> Iterator[Site]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    """Ends with the module: Playwright keeps an event loop running, beside which no asynchronous test can run."""
     path = shutil.which("chromium")
     if path is None:
         if os.environ.get("CI"):
