@@ -43,6 +43,7 @@ _MODES: Final = 8
 """Prototypes of a sub-task at most."""
 
 _ROUNDS: Final = 10
+_CHOICE: Final = "choice"
 Integers = NDArray[np.intp]
 
 
@@ -94,7 +95,9 @@ def _parts(group: Group) -> list[list[int]]:
     by_action: defaultdict[str, list[int]] = defaultdict(list)
     templates = _templates(group)
     for place, member in enumerate(group.members):
-        by_action[f"{_action(member.example.answer)} {templates[place]}"].append(place)
+        action = _action(member.example.answer)
+        # what is chosen may well follow from the wording: labels of one classifier are one task
+        by_action[action if action == _CHOICE else f"{action} {templates[place]}"].append(place)
     parts = [part for part in by_action.values() if len(part) >= LEAST and _sessions(group, part) >= SESSIONS]
     return sorted(parts, key=len, reverse=True)
 
@@ -107,11 +110,11 @@ def _action(answer: Answer) -> str:
     """What an answer does: which tool it calls, which fields it fills, whether it chooses or writes."""
     closed = is_choice(answer)
     if answer.tool_calls:
-        return "choice" if closed else "tool " + " ".join(sorted({call.name for call in answer.tool_calls}))
+        return _CHOICE if closed else "tool " + " ".join(sorted({call.name for call in answer.tool_calls}))
     if kind_of(answer) == "json":
         value = parse(answer.text)
         return "json " + " ".join(sorted(value)) if isinstance(value, dict) else "json"
-    return "choice" if closed else "text"
+    return _CHOICE if closed else "text"
 
 
 def _templates(group: Group) -> list[str]:
@@ -168,10 +171,11 @@ def _fitted(
 
 
 def _threshold(vectors: Vectors, modes: Vectors) -> float:
-    """The likeness that all but the share ALPHA of a class's texts reach, with the correction for their number."""
+    """The likeness that all but the share ALPHA of a class's texts reach; the least seen where they are too few to
+    tell, which sends more upstream than was asked for."""
     likeness = np.sort((vectors @ modes.T).max(axis=1))
     rank = int(np.floor(ALPHA * (len(likeness) + 1))) - 1
-    return float(likeness[rank]) if rank >= 0 else -1.0
+    return float(likeness[max(rank, 0)])
 
 
 def _modes(vectors: Vectors, random: np.random.Generator) -> Vectors:
