@@ -1,8 +1,7 @@
 """A call as tokens, by the chat template that vLLM will use.
 
 vLLM changes messages before its template sees them: parts of text are joined by line breaks, arguments of tool calls
-are parsed, absent content is an empty string (vllm.renderers.chat_utils). The same is done here, and a test compares
-the tokens with those of vLLM's `/tokenize`."""
+are parsed, absent content is an empty string (vllm.renderers.chat_utils). The same is done here."""
 
 from __future__ import annotations
 
