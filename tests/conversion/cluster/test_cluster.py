@@ -137,7 +137,7 @@ def test_a_broad_prompt_is_split_by_what_is_asked(call: MakeExample, system: str
     found = find(examples)
     assert sorted(task.kind for task in found.tasks) == ["json", "label", "text"]
     by_kind = {task.kind: task.id for task in found.tasks}
-    new = call(system, f"Sort this: {ANIMALS[1]} and {ANIMALS[0]}, please")
+    new = call(system, f"Sort this: {ANIMALS[1]} and {ANIMALS[0]}")
     assert members_of(found.recogniser, [new])[new.call_id] == by_kind["label"]
 
 
