@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import Connection, Engine, delete, func, insert, select
-from sqlalchemy.exc import DBAPIError
 
-from store.database import translated, writing
+from store.database import translating, writing
 from store.schema import arrivals
 
 _ID_BYTES: Final = 16
@@ -44,33 +43,22 @@ class Arrivals:
             .order_by(arrivals.c.id)
             .limit(batches)
         )
-        try:
-            with self._engine.connect() as connection:
-                rows = connection.execute(query).all()
-        except DBAPIError as error:
-            raise translated(error, self._engine.url) from error
+        with translating(self._engine), self._engine.connect() as connection:
+            rows = connection.execute(query).all()
         ids = b"".join(bytes(row.calls) for row in rows)
         calls = [ids[start : start + _ID_BYTES] for start in range(0, len(ids), _ID_BYTES)]
         return Arrived(rows[-1].id if rows else position, calls)
 
     def last(self) -> int:
         """The newest position; 0 when nothing is noted."""
-        try:
-            with self._engine.connect() as connection:
-                newest: int = connection.execute(
-                    select(func.coalesce(func.max(arrivals.c.id), 0))
-                ).scalar_one()
-                return newest
-        except DBAPIError as error:
-            raise translated(error, self._engine.url) from error
+        with translating(self._engine), self._engine.connect() as connection:
+            newest: int = connection.execute(select(func.coalesce(func.max(arrivals.c.id), 0))).scalar_one()
+            return newest
 
     def forget(self, position: int) -> None:
         """Drop the notes up to a position."""
-        try:
-            with writing(self._engine) as connection:
-                connection.execute(delete(arrivals).where(arrivals.c.id <= position))
-        except DBAPIError as error:
-            raise translated(error, self._engine.url) from error
+        with translating(self._engine), writing(self._engine) as connection:
+            connection.execute(delete(arrivals).where(arrivals.c.id <= position))
 
 
 def note_arrivals(connection: Connection, calls: Sequence[bytes], at: int) -> None:

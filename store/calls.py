@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from sqlalchemy import Engine, Select, select
-from sqlalchemy.exc import DBAPIError
 
 from store import call_id as call_ids
 from store import parts_list
 from store.contents import Codec, Seals, chunks, load
 from store.conversation import Chain
-from store.database import translated
+from store.database import translating
 from store.detail import Circumstances, Detail, decode_circumstances, decode_detail
 from store.reading import REQUEST_RAW, RESPONSE_RAW, STREAM, TRUNCATED
 from store.record import Attempt, Endpoint, Route
@@ -121,24 +120,18 @@ class Calls:
         query = _filtered(select(*_COLUMNS, *_LABELS).join(series, series.c.id == calls.c.series), filters)
         if filters.session is not None:
             query = query.where(calls.c.session.in_(self.session_numbers(filters.session)))
-        try:
-            with self._engine.connect() as connection:
-                rows = connection.execute(query.order_by(calls.c.id.desc()).limit(filters.limit))
-                return [_summary(row._asdict()) for row in rows]
-        except DBAPIError as error:
-            raise translated(error, self._engine.url) from error
+        with translating(self._engine), self._engine.connect() as connection:
+            rows = connection.execute(query.order_by(calls.c.id.desc()).limit(filters.limit))
+            return [_summary(row._asdict()) for row in rows]
 
     def summaries(self, ids: Sequence[bytes]) -> Sequence[CallSummary]:
         """Calls by their numbers, the oldest first; those that are not stored are left out."""
         query = select(*_COLUMNS, *_LABELS).join(series, series.c.id == calls.c.series)
         found: list[CallSummary] = []
-        try:
-            with self._engine.connect() as connection:
-                for chunk in chunks(ids):
-                    rows = connection.execute(query.where(calls.c.id.in_(chunk)))
-                    found += [_summary(row._asdict()) for row in rows]
-        except DBAPIError as error:
-            raise translated(error, self._engine.url) from error
+        with translating(self._engine), self._engine.connect() as connection:
+            for chunk in chunks(ids):
+                rows = connection.execute(query.where(calls.c.id.in_(chunk)))
+                found += [_summary(row._asdict()) for row in rows]
         return sorted(found, key=lambda call: call.id)
 
     def session(self, session: str, limit: int = 1000) -> Sequence[CallSummary]:
@@ -155,15 +148,12 @@ class Calls:
             .join(series, series.c.id == calls.c.series)
             .where(calls.c.id == number)
         )
-        try:
-            with self._engine.connect() as connection:
-                row = connection.execute(query).first()
-                if row is None:
-                    return None
-                parts = parts_list.unpack(bytes(row.parts))
-                contents = load(connection, self._codec, parts.ids)
-        except DBAPIError as error:
-            raise translated(error, self._engine.url) from error
+        with translating(self._engine), self._engine.connect() as connection:
+            row = connection.execute(query).first()
+            if row is None:
+                return None
+            parts = parts_list.unpack(bytes(row.parts))
+            contents = load(connection, self._codec, parts.ids)
         detail = decode_detail(self._sealer.open(bytes(row.detail), number))
         return _call(row._asdict(), parts, contents, detail)
 
@@ -177,13 +167,10 @@ class Calls:
         )
         if filters.session is not None:
             query = query.where(calls.c.session.in_(self.session_numbers(filters.session)))
-        try:
-            with self._engine.connect() as connection:
-                rows = connection.execute(query.order_by(calls.c.id.desc()).limit(filters.limit)).all()
-                lists = [parts_list.unpack(bytes(row.parts)) for row in rows]
-                contents = load(connection, self._codec, {number for parts in lists for number in parts.ids})
-        except DBAPIError as error:
-            raise translated(error, self._engine.url) from error
+        with translating(self._engine), self._engine.connect() as connection:
+            rows = connection.execute(query.order_by(calls.c.id.desc()).limit(filters.limit)).all()
+            lists = [parts_list.unpack(bytes(row.parts)) for row in rows]
+            contents = load(connection, self._codec, {number for parts in lists for number in parts.ids})
         return [
             _call(
                 row._asdict(),

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from sqlalchemy import Connection, Engine, select
-from sqlalchemy.exc import DBAPIError
 
-from store.database import translated, upsert, writing
+from store.database import translating, upsert, writing
 from store.schema import cursors
 
 
@@ -17,21 +16,15 @@ class Cursors:
 
     def get(self, name: str) -> str | None:
         """What a name stands at; None when it was never set."""
-        try:
-            with self._engine.connect() as connection:
-                return connection.execute(
-                    select(cursors.c.value).where(cursors.c.name == name)
-                ).scalar_one_or_none()
-        except DBAPIError as error:
-            raise translated(error, self._engine.url) from error
+        with translating(self._engine), self._engine.connect() as connection:
+            return connection.execute(
+                select(cursors.c.value).where(cursors.c.name == name)
+            ).scalar_one_or_none()
 
     def set(self, name: str, value: str) -> None:
         """Put a name at a value."""
-        try:
-            with writing(self._engine) as connection:
-                put_cursor(connection, name, value)
-        except DBAPIError as error:
-            raise translated(error, self._engine.url) from error
+        with translating(self._engine), writing(self._engine) as connection:
+            put_cursor(connection, name, value)
 
 
 def put_cursor(connection: Connection, name: str, value: str) -> None:

@@ -108,12 +108,10 @@ def upgrade(url: str, revision: str = "head") -> None:
 
     engine = open_engine(url)
     try:
-        with writing(engine) as connection:
+        with translating(engine), writing(engine) as connection:
             configuration = migrations()
             configuration.attributes["connection"] = connection
             command.upgrade(configuration, revision)
-    except DBAPIError as error:
-        raise translated(error, engine.url) from error
     finally:
         engine.dispose()
 
@@ -131,11 +129,8 @@ def current(engine: Engine) -> str | None:
     """The revision of this database; None before the first upgrade. Raises like upgrade()."""
     from alembic.runtime.migration import MigrationContext  # noqa: PLC0415  see above
 
-    try:
-        with engine.connect() as connection:
-            return MigrationContext.configure(connection).get_current_revision()
-    except DBAPIError as error:
-        raise translated(error, engine.url) from error
+    with translating(engine), engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
 
 
 def pending(engine: Engine) -> bool:
@@ -148,10 +143,15 @@ def pending(engine: Engine) -> bool:
     return revision != script.get_current_head() and (revision is None or revision in known)
 
 
-def translated(error: DBAPIError, url: URL) -> DatabaseError:
-    """The driver's error in our terms, without statement or parameters, which may hold what must not be logged."""
-    cause = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
-    return DatabaseAway(f"{_shown(url)}: {cause}")
+@contextmanager
+def translating(engine: Engine) -> Iterator[None]:
+    """The driver's errors as DatabaseAway, without statement or parameters, which may hold what must not be logged."""
+    try:
+        yield
+    except DBAPIError as error:
+        lines = str(error.orig).strip().splitlines()
+        cause = lines[0] if lines else type(error.orig).__name__
+        raise DatabaseAway(f"{_shown(engine.url)}: {cause}") from error
 
 
 def _parse(url: str) -> URL:

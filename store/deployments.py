@@ -8,11 +8,11 @@ from typing import Any, Final, Literal
 
 import msgspec
 from sqlalchemy import Connection, Engine, Row, delete, func, insert, select, update
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import IntegrityError
 
 from store import call_id as call_ids
 from store.cursors import put_cursor
-from store.database import translated, upsert, writing
+from store.database import translating, upsert, writing
 from store.errors import Outdated, StoreError
 from store.schema import deployments, moves, pairs, trials
 
@@ -123,15 +123,14 @@ class Deployments:
     def create(self, row: DeploymentRow) -> None:
         """Add an understudy; raises StoreError when one of this name exists."""
         values = {name: getattr(row, name) for name in _COLUMNS} | {"offline": _json(row.offline)}
-        try:
-            with writing(self._engine) as connection:
-                connection.execute(insert(deployments).values(values))
-        except IntegrityError:
-            raise StoreError(
-                f"an understudy {row.understudy!r} exists already; take another number"
-            ) from None
-        except DBAPIError as error:
-            raise translated(error, self._engine.url) from error
+        with translating(self._engine):
+            try:
+                with writing(self._engine) as connection:
+                    connection.execute(insert(deployments).values(values))
+            except IntegrityError:
+                raise StoreError(
+                    f"an understudy {row.understudy!r} exists already; take another number"
+                ) from None
 
     def list(self, task: str | None = None, live_only: bool = False) -> Sequence[DeploymentRow]:
         """Deployments by age, of one task or of all; `live_only` leaves out those that are not asked."""
@@ -166,18 +165,15 @@ class Deployments:
 
         Raises Outdated when a deployment is not at the revision that a change was worked out from; then nothing was
         stored."""
-        try:
-            with writing(self._engine) as connection:
-                for change in changes:
-                    _apply(connection, change, at)
-                for trial in done:
-                    connection.execute(delete(trials).where(_is(trial)))
-                for trial in queued:
-                    connection.execute(upsert(connection, trials).on_conflict_do_nothing(), _trial(trial))
-                for name, value in (cursors or {}).items():
-                    put_cursor(connection, name, value)
-        except DBAPIError as error:
-            raise translated(error, self._engine.url) from error
+        with translating(self._engine), writing(self._engine) as connection:
+            for change in changes:
+                _apply(connection, change, at)
+            for trial in done:
+                connection.execute(delete(trials).where(_is(trial)))
+            for trial in queued:
+                connection.execute(upsert(connection, trials).on_conflict_do_nothing(), _trial(trial))
+            for name, value in (cursors or {}).items():
+                put_cursor(connection, name, value)
 
     def moves(self, understudy: str) -> Sequence[MoveRow]:
         """Every move of an understudy, the oldest first."""
@@ -229,19 +225,13 @@ class Deployments:
     def drop_trials(self, before: int, at_work: Sequence[str]) -> int:
         """Forget trials that waited since before a moment, or whose understudy is not asked any more."""
         stale = (trials.c.queued < before) | trials.c.understudy.not_in(at_work)
-        try:
-            with writing(self._engine) as connection:
-                return connection.execute(delete(trials).where(stale)).rowcount
-        except DBAPIError as error:
-            raise translated(error, self._engine.url) from error
+        with translating(self._engine), writing(self._engine) as connection:
+            return connection.execute(delete(trials).where(stale)).rowcount
 
     def _rows(self, query: Any) -> Sequence[Row[Any]]:
-        try:
-            with self._engine.connect() as connection:
-                rows: Sequence[Row[Any]] = connection.execute(query).all()
-                return rows
-        except DBAPIError as error:
-            raise translated(error, self._engine.url) from error
+        with translating(self._engine), self._engine.connect() as connection:
+            rows: Sequence[Row[Any]] = connection.execute(query).all()
+            return rows
 
 
 _COLUMNS: Final = tuple(column.name for column in deployments.columns)

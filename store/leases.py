@@ -7,9 +7,8 @@ that nothing was changed in between (`deployments.revision`).
 from __future__ import annotations
 
 from sqlalchemy import Engine, delete, or_, update
-from sqlalchemy.exc import DBAPIError
 
-from store.database import translated, upsert, writing
+from store.database import translating, upsert, writing
 from store.schema import leases
 
 
@@ -23,20 +22,14 @@ class Leases:
         """Take or renew a lease; returns whether it is this holder's now."""
         free = or_(leases.c.holder == holder, leases.c.expires < now)
         renewal = update(leases).where(leases.c.name == name, free).values(holder=holder, expires=until)
-        try:
-            with writing(self._engine) as connection:
-                if connection.execute(renewal).rowcount:
-                    return True
-                first = upsert(connection, leases).values(name=name, holder=holder, expires=until)
-                inserted = first.on_conflict_do_nothing().returning(leases.c.name)
-                return connection.execute(inserted).first() is not None
-        except DBAPIError as error:
-            raise translated(error, self._engine.url) from error
+        with translating(self._engine), writing(self._engine) as connection:
+            if connection.execute(renewal).rowcount:
+                return True
+            first = upsert(connection, leases).values(name=name, holder=holder, expires=until)
+            inserted = first.on_conflict_do_nothing().returning(leases.c.name)
+            return connection.execute(inserted).first() is not None
 
     def give_up(self, name: str, holder: str) -> None:
         """Let the next process take it at once."""
-        try:
-            with writing(self._engine) as connection:
-                connection.execute(delete(leases).where(leases.c.name == name, leases.c.holder == holder))
-        except DBAPIError as error:
-            raise translated(error, self._engine.url) from error
+        with translating(self._engine), writing(self._engine) as connection:
+            connection.execute(delete(leases).where(leases.c.name == name, leases.c.holder == holder))

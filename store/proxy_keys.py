@@ -12,9 +12,8 @@ from typing import Final, Literal, get_args
 
 import msgspec
 from sqlalchemy import Engine, insert, select, update
-from sqlalchemy.exc import DBAPIError
 
-from store.database import translated, writing
+from store.database import translating, writing
 from store.errors import StoreError
 from store.schema import proxy_keys
 from store.whole_file import replace_file
@@ -75,22 +74,16 @@ class ProxyKeys:
         secret = PREFIX + base64.urlsafe_b64encode(secrets.token_bytes(_SECRET_BYTES)).rstrip(b"=").decode()
         key_id = secrets.token_hex(6)
         row = {"id": key_id, "name": name, "role": role, "hash": hash_secret(secret), "created": now}
-        try:
-            with writing(self._engine) as connection:
-                connection.execute(insert(proxy_keys).values(row))
-        except DBAPIError as error:
-            raise translated(error, self._engine.url) from error
+        with translating(self._engine), writing(self._engine) as connection:
+            connection.execute(insert(proxy_keys).values(row))
         return NewKey(key_id, secret)
 
     def list(self) -> Sequence[ProxyKey]:
         """All keys, the oldest first, revoked ones included."""
         columns = (proxy_keys.c[name] for name in ("id", "name", "role", "created", "revoked"))
-        try:
-            with self._engine.connect() as connection:
-                rows = connection.execute(select(*columns).order_by(proxy_keys.c.created, proxy_keys.c.id))
-                return [ProxyKey(*row) for row in rows]
-        except DBAPIError as error:
-            raise translated(error, self._engine.url) from error
+        with translating(self._engine), self._engine.connect() as connection:
+            rows = connection.execute(select(*columns).order_by(proxy_keys.c.created, proxy_keys.c.id))
+            return [ProxyKey(*row) for row in rows]
 
     def revoke(self, key_id: str, now: int) -> bool:
         """Take a key back; returns whether it was active."""
@@ -99,11 +92,8 @@ class ProxyKeys:
             .where(proxy_keys.c.id == key_id, proxy_keys.c.revoked.is_(None))
             .values(revoked=now)
         )
-        try:
-            with writing(self._engine) as connection:
-                return connection.execute(statement).rowcount == 1
-        except DBAPIError as error:
-            raise translated(error, self._engine.url) from error
+        with translating(self._engine), writing(self._engine) as connection:
+            return connection.execute(statement).rowcount == 1
 
     def mirror(self, path: Path) -> bool:
         """Write the active keys to the file that workers watch; returns whether it changed.
@@ -112,11 +102,8 @@ class ProxyKeys:
         """
         columns = (proxy_keys.c[name] for name in ("id", "name", "role", "hash"))
         query = select(*columns).where(proxy_keys.c.revoked.is_(None)).order_by(proxy_keys.c.id)
-        try:
-            with self._engine.connect() as connection:
-                keys = tuple(MirroredKey(*row) for row in connection.execute(query))
-        except DBAPIError as error:
-            raise translated(error, self._engine.url) from error
+        with translating(self._engine), self._engine.connect() as connection:
+            keys = tuple(MirroredKey(*row) for row in connection.execute(query))
         data = msgspec.json.encode(Mirror(keys))
         try:
             return replace_file(path, data)

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, Engine, ScalarSelect, delete, select
-from sqlalchemy.exc import DBAPIError
 
 from store import call_id as call_ids
 from store import parts_list
 from store.calls import Calls
 from store.contents import chunks
-from store.database import translated, upsert, writing
+from store.database import translating, upsert, writing
 from store.schema import (
     CONTENT_SWEEPS,
     arrivals,
@@ -49,7 +48,7 @@ def retain(engine: Engine, older_than: int, now: int) -> Forgotten:
     Contents carry the day of the latest call that uses them, so no call has to be read to find those to delete.
     """
     cutoff = now - older_than
-    try:
+    with translating(engine):
         deleted = _delete_calls(engine, calls.c.id < call_ids.floor(cutoff * _SECOND))
         unused = contents.c.last_used < cutoff // DAY
         swept = 0
@@ -62,8 +61,6 @@ def retain(engine: Engine, older_than: int, now: int) -> Forgotten:
             ).rowcount
             connection.execute(delete(arrivals).where(arrivals.c.at < (now - DAY) * _SECOND))
         give_back_space(engine)
-    except DBAPIError as error:
-        raise translated(error, engine.url) from error
     return Forgotten(deleted, swept, minutes)
 
 
@@ -82,7 +79,7 @@ def purge(
     chosen = _chosen(reader, session, call, before)
     if chosen is None:
         return Forgotten(0, 0)
-    try:
+    with translating(engine):
         with writing(engine) as connection:
             rows = connection.execute(select(calls.c.parts).where(chosen))
             freed = {number for row in rows for number in parts_list.unpack(bytes(row[0])).ids}
@@ -96,8 +93,6 @@ def purge(
                 connection.execute(delete(threads).where(threads.c.session.in_(numbers)))
             _count_sweep(connection)
         give_back_space(engine)
-    except DBAPIError as error:
-        raise translated(error, engine.url) from error
     return Forgotten(deleted, len(freed))
 
 

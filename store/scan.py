@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Engine, Row, func, select
-from sqlalchemy.exc import DBAPIError
 
 from store import call_id as call_ids
 from store.contents import Codec, Seals, chunks
-from store.database import translated
+from store.database import translating
 from store.detail import Circumstances, decode_circumstances, decode_detail
 from store.record import Endpoint, Route
 from store.schema import ENDPOINTS, ROUTES, calls, contents, series
@@ -81,20 +80,14 @@ class Scan:
 
     def labels(self) -> Mapping[int, Labels]:
         """The series by number."""
-        try:
-            with self._engine.connect() as connection:
-                return {row.id: _labels(row) for row in connection.execute(select(series))}
-        except DBAPIError as error:
-            raise translated(error, self._engine.url) from error
+        with translating(self._engine), self._engine.connect() as connection:
+            return {row.id: _labels(row) for row in connection.execute(select(series))}
 
     def count(self) -> int:
         """How many calls there are to read."""
         query = select(func.count()).where(calls.c.id >= self._first, calls.c.id < self._last)
-        try:
-            with self._engine.connect() as connection:
-                return int(connection.execute(query).scalar_one())
-        except DBAPIError as error:
-            raise translated(error, self._engine.url) from error
+        with translating(self._engine), self._engine.connect() as connection:
+            return int(connection.execute(query).scalar_one())
 
     def batches(self) -> Iterator[Sequence[StoredCall]]:
         """The calls, oldest first; each batch is a transaction of its own."""
@@ -136,12 +129,9 @@ class Scan:
         return decode_detail(self._sealer.open(bytes(call.detail), bytes(call.id))).session
 
     def _rows(self, query: Any) -> Sequence[Row[Any]]:
-        try:
-            with self._engine.connect() as connection:
-                rows: Sequence[Row[Any]] = connection.execute(query).all()
-                return rows
-        except DBAPIError as error:
-            raise translated(error, self._engine.url) from error
+        with translating(self._engine), self._engine.connect() as connection:
+            rows: Sequence[Row[Any]] = connection.execute(query).all()
+            return rows
 
 
 def _labels(row: Row[Any]) -> Labels:

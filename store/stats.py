@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
 
 from sqlalchemy import ColumnElement, Connection, Engine, and_, or_, select
-from sqlalchemy.exc import DBAPIError
 
 from store import histogram
-from store.database import translated
+from store.database import translating
 from store.prices import NANO
 from store.rollup import MEASURE_COLUMNS, Counts, Measures
 from store.schema import SERIES_KEY, rollups, series
@@ -104,11 +103,8 @@ class Stats:
     def read(self, window: Window, by: GroupBy | None, now: int) -> StatsReport:
         """The figures of the window that ends now (Unix seconds)."""
         spans = cover(window, now)
-        try:
-            with self._engine.connect() as connection:
-                measured = read_measures(connection, spans, _kind(by))
-        except DBAPIError as error:
-            raise translated(error, self._engine.url) from error
+        with translating(self._engine), self._engine.connect() as connection:
+            measured = read_measures(connection, spans, _kind(by))
         groups = _groups(measured, by) if by is not None else ()
         return StatsReport(
             **_figures(measured),

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Engine, case, func, select
-from sqlalchemy.exc import DBAPIError
 
-from store.database import translated
+from store.database import translating
 from store.schema import pairs
 
 
@@ -39,11 +38,8 @@ def tallies(engine: Engine) -> Mapping[str, Tally]:
         _count(pairs.c.agreed.is_(False)),
         _count(pairs.c.agreed.is_(None)),
     ).group_by(pairs.c.understudy)
-    try:
-        with engine.connect() as connection:
-            return {understudy: Tally(*counts) for understudy, *counts in connection.execute(query)}
-    except DBAPIError as error:
-        raise translated(error, engine.url) from error
+    with translating(engine), engine.connect() as connection:
+        return {understudy: Tally(*counts) for understudy, *counts in connection.execute(query)}
 
 
 def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:

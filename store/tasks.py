@@ -8,10 +8,9 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import Engine, Row, select
-from sqlalchemy.exc import DBAPIError
 
 from store.contents import Seals
-from store.database import translated, upsert, writing
+from store.database import translating, upsert, writing
 from store.schema import tasks
 
 
@@ -51,31 +50,22 @@ class Tasks:
 
     def save(self, rows: Sequence[TaskRow]) -> None:
         """Insert or replace tasks, all or none; those not named stay as they are."""
-        try:
-            with writing(self._engine) as connection:
-                for row in rows:
-                    values = self._values(row)
-                    statement = upsert(connection, tasks).values(values)
-                    connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=values))
-        except DBAPIError as error:
-            raise translated(error, self._engine.url) from error
+        with translating(self._engine), writing(self._engine) as connection:
+            for row in rows:
+                values = self._values(row)
+                statement = upsert(connection, tasks).values(values)
+                connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=values))
 
     def list(self) -> Sequence[TaskRow]:
         """All tasks, retired ones too, the largest first."""
-        try:
-            with self._engine.connect() as connection:
-                rows = connection.execute(select(tasks).order_by(tasks.c.share.desc(), tasks.c.id)).all()
-        except DBAPIError as error:
-            raise translated(error, self._engine.url) from error
+        with translating(self._engine), self._engine.connect() as connection:
+            rows = connection.execute(select(tasks).order_by(tasks.c.share.desc(), tasks.c.id)).all()
         return [self._task(row) for row in rows]
 
     def get(self, task: str) -> TaskRow | None:
         """One task; None when there is none of this id."""
-        try:
-            with self._engine.connect() as connection:
-                row = connection.execute(select(tasks).where(tasks.c.id == task)).first()
-        except DBAPIError as error:
-            raise translated(error, self._engine.url) from error
+        with translating(self._engine), self._engine.connect() as connection:
+            row = connection.execute(select(tasks).where(tasks.c.id == task)).first()
         return None if row is None else self._task(row)
 
     def _values(self, row: TaskRow) -> dict[str, Any]:

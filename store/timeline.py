@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import Connection, Engine, func, select
-from sqlalchemy.exc import DBAPIError
 
 from store import histogram
-from store.database import translated
+from store.database import translating
 from store.prices import NANO
 from store.rollup import MEASURE_COLUMNS, Counts, Measures
 from store.schema import SERIES_KEY, rollups, series
@@ -67,12 +66,9 @@ class Timeline:
 
     def read(self, window: Window, now: int) -> TimelineReport:
         """The points of the window that ends now (Unix seconds)."""
-        try:
-            with self._engine.connect() as connection:
-                since, width = _extent(connection, window, now)
-                points = [_point(at, measured) for at, measured in _buckets(connection, width, since)]
-        except DBAPIError as error:
-            raise translated(error, self._engine.url) from error
+        with translating(self._engine), self._engine.connect() as connection:
+            since, width = _extent(connection, window, now)
+            points = [_point(at, measured) for at, measured in _buckets(connection, width, since)]
         return TimelineReport(window, since, now, width, points)
 
 

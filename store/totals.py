@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
 
 from store import histogram
-from store.database import translated
+from store.database import translating
 from store.record import Endpoint, Route
 from store.rollup import COUNTERS, Measures
 from store.series import Labels
@@ -84,11 +83,8 @@ class Totals:
 
     def read(self) -> list[SeriesTotal]:
         """The totals of everything that was ever recorded; retention does not lower them."""
-        try:
-            with self._engine.connect() as connection:
-                measured = read_measures(connection, cover("all", 0))
-        except DBAPIError as error:
-            raise translated(error, self._engine.url) from error
+        with translating(self._engine), self._engine.connect() as connection:
+            measured = read_measures(connection, cover("all", 0))
         return [_total(labels, measures) for labels, measures in sorted(measured, key=lambda pair: pair[0])]
 
 
