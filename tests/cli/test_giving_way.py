@@ -26,6 +26,6 @@ def test_the_process_is_nicer_and_its_own_session_too(leads: bool) -> None:
     )
     niceness, _, session = finished.stdout.strip().partition(" ")
     assert int(niceness) == min(19, os.nice(0) + 7)
-    if session.startswith("/autogroup"):
-        ours = Path("/proc/self/autogroup").read_text().split()[-1]
-        assert session.split()[-1] == ("7" if leads else ours)
+    if not session:
+        pytest.skip("this process is in no session that the kernel weighs")
+    assert session.split()[-1] == ("7" if leads else Path("/proc/self/autogroup").read_text().split()[-1])
