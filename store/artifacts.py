@@ -130,13 +130,13 @@ class ArtifactStore:
 
     def list(self, kind: str, name: str | None = None) -> Sequence[Artifact]:
         """Versions of one artifact, or of all of a kind, newest first; broken ones are left out and logged."""
-        pattern = f"**/{MANIFEST}" if name is None else f"*/{MANIFEST}"
+        place = self._folder / kind if name is None else self._place(kind, name)
         found = []
-        for manifest in (self._folder / kind if name is None else self._place(kind, name)).glob(pattern):
-            if manifest.parent.name.startswith(_DRAFT):
+        for path in _standing(place):
+            if name is not None and path.parent != place:
                 continue
             try:
-                found.append(self.open(manifest.parent))
+                found.append(self.open(path))
             except ArtifactError as error:
                 log.error("%s", error)
         return sorted(found, key=lambda artifact: artifact.version, reverse=True)
@@ -153,7 +153,7 @@ class ArtifactStore:
     def remove_all(self, kind: str) -> int:
         """Delete every version of a kind, whole or broken or in the making; returns how many stood. Raises ArtifactError."""
         place = self._folder / kind
-        standing = [path for path in place.glob(f"**/{MANIFEST}") if not path.parent.name.startswith(_DRAFT)]
+        standing = list(_standing(place))
         try:
             if place.exists():
                 shutil.rmtree(place)
@@ -279,6 +279,14 @@ def _check_files(path: Path, manifest: Manifest) -> None:
             raise ArtifactError(f"cannot read {str(path / name)!r}: {error.strerror}") from error
         if digest != entry.sha256:
             raise ArtifactError(f"{str(path / name)!r} was changed since it was written; train it anew")
+
+
+def _standing(place: Path) -> Iterator[Path]:
+    """Folders of whole versions, while others may come and go (a `Path.glob` fails on a folder that goes)."""
+    for folder, below, files in os.walk(place):
+        below[:] = [name for name in below if not name.startswith(_DRAFT)]
+        if MANIFEST in files:
+            yield Path(folder)
 
 
 def _names(folder: Path) -> Iterator[str]:

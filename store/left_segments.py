@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import time
@@ -30,5 +31,6 @@ def is_finished(path: Path) -> bool:
 def remove_stillborn(directory: Path) -> None:
     """Remove segments whose writer died before it could give them their name: they hold no record."""
     for path in directory.glob("*" + SUFFIX + FRESH_SUFFIX):
-        if time.time() - path.stat().st_mtime > _STALE_SECONDS and is_finished(path):
-            path.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # its writer has just given it its name
+            if time.time() - path.stat().st_mtime > _STALE_SECONDS and is_finished(path):
+                path.unlink()

@@ -166,6 +166,15 @@ def test_stillborn_segments_are_removed(tmp_path: Path, ring: KeyRing) -> None:
     assert (old.exists(), young.exists()) == (False, True)
 
 
+def test_a_segment_that_gets_its_name_while_stillborn_ones_are_sought_is_let_be(
+    tmp_path: Path, ring: KeyRing
+) -> None:
+    vanished = tmp_path / f"1{SUFFIX}.new"
+    vanished.symlink_to(tmp_path / "renamed meanwhile")  # listed, and not there when looked at
+    with Shipper(tmp_path, ring, MemorySink()) as shipper:
+        assert shipper.ship_once() == 0
+
+
 def test_torn_tail_of_a_dead_writer_is_discarded_and_counted(
     tmp_path: Path, ring: KeyRing, make_record: MakeRecord
 ) -> None:
