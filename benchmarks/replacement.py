@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 from benchmarks.machine import machine
 from benchmarks.requirement import Requirement
 from benchmarks.table import table
-from conversion.head_training import Examples, Fitted, classifier, trusted
+from conversion.head_training import Fitted, classifier, trusted
+from conversion.regression import Examples
 from conversion.student import distil
 from conversion.threshold import choose
 from router.encoder import Encoder, Vectors

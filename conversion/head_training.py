@@ -9,48 +9,24 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from router.encoder import Vectors
+from conversion.regression import MANY, OTHER, PENALTIES, Examples, Penalty, regression, validated
 from router.gate.shift import UNSEEN_SHARE
 from serving.heads.model import FEATURES, Floats, HeadModel, Labels
 
-OTHER: Final = -1
-"""Label of an example whose answer is not in the set."""
-
-_STRENGTH: Final = 20.0
-"""Inverse penalty of the classifier; vectors have length 1, so that it does not depend on the encoder."""
-_STEPS: Final = 300
-_TOLERANCE: Final = 2e-5
-"""Of the gradient, which is small from the start where vectors are long and thin."""
 _PROTOTYPES: Final = 8
 """Of one answer, at most."""
 _NUMBERS: Final = 2_000_000
 """In all prototypes together, about: they are read for every call."""
 _GROUPS: Final = 10
 """Parts of the answers that are taken out in turn."""
-_MANY: Final = 20
-"""Answers from which on taking some out makes calls of unseen kinds; a few may well be all there are."""
 _UNSEEN: Final = 3_000
 """Calls of answers taken out that are asked about, at most."""
 _FOLDS: Final = 5
 _ENOUGH: Final = 300
 """Calibration calls from which on the classifier need not be trained again for its trust."""
-_SPARSE: Final = 0.5
-"""Share of numbers other than 0 below which vectors are trained on as sparse ones."""
 _SURE: Final = 30.0
 _KEPT: Final = 200
 _SEED: Final = 20261122
-
-
-@dataclass(frozen=True, slots=True)
-class Examples:
-    """Encoded texts and the numbers of their answers."""
-
-    vectors: Vectors
-    labels: Labels
-
-    def take(self, chosen: NDArray[Any]) -> Examples:
-        """Some of them, by mask or number."""
-        return Examples(self.vectors[chosen], self.labels[chosen])
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +49,13 @@ class _Judged:
 
 def fit(training: Examples, calibration: Examples, answers: int) -> Fitted:
     """A head of `answers` answers; raises ValueError where an answer has no example."""
-    return trusted(classifier(training, answers), training, calibration)
+    penalty = validated(training, answers).penalty
+    return trusted(classifier(training, answers, penalty), training, calibration, penalty)
 
 
-def trusted(model: HeadModel, training: Examples, calibration: Examples) -> Fitted:
+def trusted(
+    model: HeadModel, training: Examples, calibration: Examples, penalty: Penalty = PENALTIES[0]
+) -> Fitted:
     """A classifier with the probability that it is right, learned by a second logistic regression.
 
     It weighs what speaks for and against the likeliest answer (`serving.heads.model.FEATURES`), on calls that the
@@ -86,17 +65,19 @@ def trusted(model: HeadModel, training: Examples, calibration: Examples) -> Fitt
     order: trust learns from these too, but no threshold is set for them, since no call need look like them."""
     known = _judge(model, calibration)
     if len(calibration.labels) < _ENOUGH:
-        known = _together(known, *_refitted(training, len(model.weights)))
+        known = _together(known, *_refitted(training, len(model.weights), penalty))
     unseen = _judge_unseen(model, training)
     trust, bias = _trust(known, unseen)
     model = replace(model, trust=trust, trust_bias=bias)
-    confidences = np.sort(model.confidence(unseen.features)) if len(model.weights) >= _MANY else np.zeros(0)
+    confidences = np.sort(model.confidence(unseen.features)) if len(model.weights) >= MANY else np.zeros(0)
     kept = confidences[np.linspace(0, len(confidences) - 1, min(_KEPT, len(confidences))).astype(int)]
-    return Fitted(model, tuple(round(float(each), 4) for each in kept), _facts(training, calibration, model))
+    facts = _facts(training, calibration, model, penalty)
+    return Fitted(model, tuple(round(float(each), 4) for each in kept), facts)
 
 
-def _facts(training: Examples, calibration: Examples, model: HeadModel) -> dict[str, Any]:
+def _facts(training: Examples, calibration: Examples, model: HeadModel, penalty: Penalty) -> dict[str, Any]:
     return {
+        "penalty": f"{penalty.norm} {penalty.strength:g}",
         "training": len(training.labels),
         "calibration": len(calibration.labels),
         "unseen_share": UNSEEN_SHARE,
@@ -105,38 +86,27 @@ def _facts(training: Examples, calibration: Examples, model: HeadModel) -> dict[
     }
 
 
-def classifier(training: Examples, answers: int) -> HeadModel:
-    """A head without trust: multinomial logistic regression, and prototypes of each answer's calls.
+def classifier(training: Examples, answers: int, penalty: Penalty = PENALTIES[0]) -> HeadModel:
+    """A head without trust: logistic regression, and prototypes of each answer's calls.
 
     Raises ValueError where an answer has no example."""
-    inside = training.take(training.labels != OTHER)
+    inside = training.inside
     counts = np.bincount(inside.labels, minlength=answers)
     if answers < 1 or not counts.all():
         raise ValueError(f"answer number {int(counts.argmin())} of {answers} has no example")
-    centre, weights, bias = _regression(inside, answers)
+    linear = regression(inside, answers, penalty)
     prototypes, owners, typical = _prototypes(inside, answers)
     nothing = np.zeros(len(FEATURES), np.float32)
-    return HeadModel(centre, weights, bias, prototypes, owners, typical, nothing, np.zeros(1, np.float32))
-
-
-def _regression(examples: Examples, answers: int) -> tuple[Floats, Floats, Floats]:
-    """Centre, weights (K, D) and bias (K,) of a softmax over answers."""
-    from scipy.sparse import csr_array  # noqa: PLC0415  (an extra)
-    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415  (an extra)
-
-    dimensions = examples.vectors.shape[1]
-    centre = np.zeros(dimensions, np.float32)
-    if answers == 1:
-        return centre, np.zeros((1, dimensions), np.float32), np.zeros(1, np.float32)
-    given: Any = csr_array(examples.vectors)
-    if given.nnz > _SPARSE * examples.vectors.size:
-        centre = examples.vectors.mean(axis=0).astype(np.float32)
-        given = examples.vectors - centre
-    fitted = LogisticRegression(C=_STRENGTH, max_iter=_STEPS, tol=_TOLERANCE).fit(given, examples.labels)
-    weights, bias = fitted.coef_.astype(np.float32), fitted.intercept_.astype(np.float32)
-    if answers == 2:  # one row tells two answers apart
-        weights, bias = np.vstack((-weights, weights)) / 2, np.concatenate((-bias, bias)) / 2
-    return centre, weights, bias
+    return HeadModel(
+        linear.centre,
+        linear.weights,
+        linear.bias,
+        prototypes,
+        owners,
+        typical,
+        nothing,
+        np.zeros(1, np.float32),
+    )
 
 
 def _prototypes(examples: Examples, answers: int) -> tuple[Floats, Labels, Floats]:
@@ -171,21 +141,21 @@ def _judge(model: HeadModel, examples: Examples) -> _Judged:
     return _Judged(reading.features, reading.labels == examples.labels)
 
 
-def _refitted(training: Examples, answers: int) -> Iterator[_Judged]:
+def _refitted(training: Examples, answers: int, penalty: Penalty) -> Iterator[_Judged]:
     """Training calls judged by classifiers that did not learn from them."""
     folds = np.random.default_rng(_SEED).integers(_FOLDS, size=len(training.labels))
     for fold in range(_FOLDS):
         rest = training.take(folds != fold)
-        if np.bincount(rest.labels[rest.labels != OTHER], minlength=answers).all():
-            yield _judge(classifier(rest, answers), training.take(folds == fold))
+        if np.bincount(rest.inside.labels, minlength=answers).all():
+            yield _judge(classifier(rest, answers, penalty), training.take(folds == fold))
 
 
 def _judge_unseen(model: HeadModel, training: Examples) -> _Judged:
     """Calls on which the head can only be wrong, those whose answers are not in the set among them."""
     generator = np.random.default_rng(_SEED)
     others = training.vectors[training.labels == OTHER][:_UNSEEN]
-    inside = training.take(training.labels != OTHER)
-    made = _taken_out if len(model.weights) >= _MANY else _blended
+    inside = training.inside
+    made = _taken_out if len(model.weights) >= MANY else _blended
     found = [model.read(others).features, *made(model, inside, generator)]
     features = np.concatenate(found)
     return _Judged(features, np.zeros(len(features), np.bool_))

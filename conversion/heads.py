@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import importlib.util
 import time
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
 from conversion.candidate import Attempted, EngineKind, Progress, TrainingError
-from conversion.cluster.answers import closed_answer
 from conversion.example import Example
-from conversion.head_training import OTHER, Examples, fit
+from conversion.head_examples import BATCH, FEWEST, answer_key, encoded, learnable
+from conversion.head_training import fit
+from conversion.rungs import Rungs
 from conversion.task import TaskData
-from router.encoder import Encoder, Vectors
 from router.encoders.light import WEIGHTS
 from router.gate.scorers.labels import normal_label
 from router.input_text import input_text
@@ -34,14 +31,10 @@ from serving.heads.head_file import (
     array_bytes,
     description_bytes,
 )
-from serving.heads.model import Labels
 from wire.answer import Answer, ToolCall
 
 EXTRA: Final = "pip install 'understudy[convert]'"
 
-_FEWEST: Final = 3
-"""Examples that an answer needs to be learned."""
-_BATCH: Final = 256
 _DOLLARS_PER_CORE_SECOND: Final = 0.04 / 3600
 _TOKENS_PER_CALL: Final = 200
 _SECONDS_PER_CALL: Final[dict[Rung, float]] = {"hashed": 0.0005, "static": 0.0005, "teacher": 0.01}
@@ -49,9 +42,11 @@ _SECONDS_PER_CALL: Final[dict[Rung, float]] = {"hashed": 0.0005, "static": 0.000
 
 
 def candidates(encoders: Encoders | None = None) -> Sequence[HeadCandidate]:
-    """The heads worth trying: one, on the best encoder that is installed, since every candidate costs level."""
+    """A head on each encoder that is installed; all but one say of a task that another suits it better, since every
+    candidate that looks at held-out calls costs level."""
     encoders = encoders or Encoders()
-    return (HeadCandidate(encoders, encoders.best),)
+    rungs = Rungs(encoders)
+    return [HeadCandidate(encoders, rung, rungs) for rung in encoders.installed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +55,8 @@ class HeadCandidate:
 
     encoders: Encoders
     rung: Rung
+    rungs: Rungs | None = None
+    """Says which encoder suits a task; None takes this one for every task."""
 
     @property
     def name(self) -> str:
@@ -83,25 +80,32 @@ class HeadCandidate:
             return f"scikit-learn is not installed; {EXTRA}"
         if not data.task.answers:
             return "its answers do not come from a closed set"
-        if not _learnable(data):
-            return f"none of its answers was given {_FEWEST} times or more"
-        return ""
+        if not learnable(data):
+            return f"none of its answers was given {FEWEST} times or more"
+        return self._outdone(data)
+
+    def _outdone(self, data: TaskData) -> str:
+        if self.rungs is None:
+            return ""
+        try:
+            choice = self.rungs.of(data)
+        except EncoderError as error:
+            return str(error)
+        return "" if choice.rung == self.rung else choice.sentence
 
     def train(self, data: TaskData, folder: Path, progress: Progress) -> TrainedHead:
         """Encode, fit, write; a minute for 10,000 examples, so that an interrupted training begins anew."""
         if reason := self.unsuited(data):
             raise TrainingError(f"{self.name} cannot be trained for the task {data.task.id!r}: {reason}")
-        answers = _learnable(data)
+        answers = learnable(data)
         try:
             encoder = self.encoders.of_rung(self.rung)
         except EncoderError as error:
             raise TrainingError(str(error)) from error
         steps = len(data.training) + len(data.calibration)
-        training = _examples(data.training, answers, encoder, lambda done: progress(done, steps))
+        training = encoded(data.training, answers, encoder, lambda done: progress(done, steps))
         begun = len(data.training)
-        calibration = _examples(
-            data.calibration, answers, encoder, lambda done: progress(begun + done, steps)
-        )
+        calibration = encoded(data.calibration, answers, encoder, lambda done: progress(begun + done, steps))
         fitted = fit(training, calibration, len(answers))
         description = Description(
             format=FORMAT,
@@ -142,8 +146,8 @@ class TrainedHead:
     def answer(self, examples: Sequence[Example]) -> Sequence[Attempted]:
         """Answers to examples, in order."""
         found: list[Attempted] = []
-        for start in range(0, len(examples), _BATCH):
-            batch = examples[start : start + _BATCH]
+        for start in range(0, len(examples), BATCH):
+            batch = examples[start : start + BATCH]
             texts = [input_text(example.endpoint, example.request) for example in batch]
             for prediction in self.head.predict(texts):
                 calls = (ToolCall(prediction.tool, "{}"),) if prediction.tool else ()
@@ -152,34 +156,9 @@ class TrainedHead:
         return found
 
 
-def _learnable(data: TaskData) -> tuple[str, ...]:
-    """The answers of the closed set that training has enough examples of, in the set's order."""
-    given = Counter(_key(example.answer) for example in data.training)
-    return tuple(answer for answer in data.task.answers if given[normal_label(answer)] >= _FEWEST)
-
-
-def _key(answer: Answer) -> str | None:
-    closed = closed_answer(answer)
-    return None if closed is None else normal_label(closed)
-
-
-def _examples(
-    examples: Sequence[Example], answers: Sequence[str], encoder: Encoder, progress: Callable[[int], None]
-) -> Examples:
-    numbers = {normal_label(answer): number for number, answer in enumerate(answers)}
-    labels = [numbers.get(_key(example.answer) or "", OTHER) for example in examples]
-    vectors: list[Vectors] = [np.zeros((0, encoder.dimensions), np.float32)]
-    for start in range(0, len(examples), _BATCH):
-        batch = examples[start : start + _BATCH]
-        vectors.append(encoder.encode([input_text(each.endpoint, each.request) for each in batch]))
-        progress(min(start + _BATCH, len(examples)))
-    numbered: Labels = np.array(labels, np.int32)
-    return Examples(np.concatenate(vectors), numbered)
-
-
 def _spoken(answers: Sequence[str], data: TaskData) -> tuple[Spoken, ...]:
     """Members of the closed set as what is said, or the tools that are called."""
-    called = {_key(example.answer): example.answer.tool_calls for example in data.training}
+    called = {answer_key(example.answer): example.answer.tool_calls for example in data.training}
     found = []
     for answer in answers:
         calls = called[normal_label(answer)]

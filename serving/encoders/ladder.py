@@ -7,7 +7,7 @@ the two err on different texts.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, Literal
 
 from router.encoder import Encoder
@@ -40,11 +40,19 @@ class Encoders:
         return self._student
 
     @property
-    def best(self) -> Rung:
-        """The highest rung that is installed; nothing is loaded for the answer."""
+    def installed(self) -> Sequence[Rung]:
+        """The rungs that can be used, cheapest first; nothing is loaded for the answer."""
+        found: list[Rung] = ["hashed"]
+        if self._student:
+            found.append("static")
         if teacher.installed():
-            return "teacher"
-        return "static" if self._student else "hashed"
+            found.append("teacher")
+        return found
+
+    @property
+    def best(self) -> Rung:
+        """The highest of them."""
+        return self.installed[-1]
 
     def name_of(self, rung: Rung) -> str:
         """The name of a rung's encoder; nothing is loaded for the answer."""

@@ -11,8 +11,9 @@ import pytest
 
 from conversion.candidate import TrainingError
 from conversion.example import Example
-from conversion.head_training import OTHER, Examples, fit
+from conversion.head_training import fit
 from conversion.heads import HeadCandidate, candidates
+from conversion.regression import OTHER, Examples
 from conversion.task import Task, TaskData
 from router.gate.scorers.by_kind import Kind
 from serving.encoders.ladder import Encoders
@@ -158,13 +159,21 @@ def test_a_full_disk_is_told(tmp_path: Path) -> None:
         train(data(LABELS, list(WORDS)), tmp_path / "file")
 
 
-def test_one_candidate_on_the_best_encoder() -> None:
+def test_a_task_is_suited_by_the_cheapest_encoder_that_does_as_well() -> None:
+    task = data(LABELS, list(WORDS), count=40)
+
+    reasons = {candidate.name: candidate.unsuited(task) for candidate in candidates(Encoders())}
+
+    assert reasons.pop("heads/hashed-ngrams-4096") == ""
+    assert all("heads" not in reason and "hashed-ngrams-4096 100.0%" in reason for reason in reasons.values())
+
+
+def test_too_few_examples_to_compare_take_the_best_encoder() -> None:
     encoders = Encoders()
 
-    (candidate,) = candidates(encoders)
+    suited = [each for each in candidates(encoders) if not each.unsuited(data(LABELS, list(WORDS), count=4))]
 
-    assert candidate.rung == encoders.best
-    assert candidate.name == f"heads/{encoders.name_of(encoders.best)}"
+    assert [candidate.rung for candidate in suited] == [encoders.best]
 
 
 def test_many_answers_are_taken_out_in_turn() -> None:
