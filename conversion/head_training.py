@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conversion.regression import MANY, OTHER, PENALTIES, Examples, Penalty, regression, validated
+from conversion.regression import MANY, OTHER, PENALTIES, Examples, Penalty, one_thread, regression, validated
 from router.gate.shift import UNSEEN_SHARE
 from serving.heads.model import FEATURES, Floats, HeadModel, Labels
 
@@ -47,10 +48,13 @@ class _Judged:
     right: NDArray[np.bool_]
 
 
-def fit(training: Examples, calibration: Examples, answers: int) -> Fitted:
-    """A head of `answers` answers; raises ValueError where an answer has no example."""
-    penalty = validated(training, answers).penalty
-    return trusted(classifier(training, answers, penalty), training, calibration, penalty)
+def fit(training: Examples, calibration: Examples, answers: int, penalty: Penalty | None = None) -> Fitted:
+    """A head of `answers` answers; raises ValueError where an answer has no example.
+
+    Without a penalty the one that does best in cross-validation is taken."""
+    penalty = penalty or validated(training, answers).penalty
+    with one_thread() if answers < MANY else nullcontext():
+        return trusted(classifier(training, answers, penalty), training, calibration, penalty)
 
 
 def trusted(

@@ -106,7 +106,8 @@ class HeadCandidate:
         training = encoded(data.training, answers, encoder, lambda done: progress(done, steps))
         begun = len(data.training)
         calibration = encoded(data.calibration, answers, encoder, lambda done: progress(begun + done, steps))
-        fitted = fit(training, calibration, len(answers))
+        penalty = self.rungs.of(data).penalty if self.rungs is not None else None
+        fitted = fit(training, calibration, len(answers), penalty)
         description = Description(
             format=FORMAT,
             encoder=encoder.name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -21,6 +22,8 @@ answers may well be all there are."""
 _STEPS: Final = 300
 _TOLERANCE: Final = 2e-5
 """Of the gradient, which is small from the start where vectors are long and thin."""
+_L1_TOLERANCE: Final = 1e-3
+"""Of the sum of violations; looser ones miss the one word among many that decides where examples are few."""
 _SPARSE: Final = 0.5
 """Share of numbers other than 0 below which vectors are trained on as sparse ones."""
 _FOLDS: Final = 4
@@ -91,10 +94,21 @@ def validated(examples: Examples, answers: int) -> Validated:
     counts = np.bincount(inside.labels, minlength=answers)
     if not 1 < answers < MANY or counts.min() < _FOLDS:
         return Validated(PENALTIES[0], 0.0, 0)
-    found = [
-        Validated(penalty, _accuracy(inside, answers, penalty), len(inside.labels)) for penalty in PENALTIES
-    ]
+    with one_thread():
+        found = [
+            Validated(penalty, _accuracy(inside, answers, penalty), len(inside.labels))
+            for penalty in PENALTIES
+        ]
     return max(found, key=lambda each: each.accuracy)
+
+
+def one_thread() -> AbstractContextManager[Any]:
+    """No threads in linear algebra while it lasts: on fits as small as these they wait for each other, and on a machine
+    that is busy otherwise ten times as long as one takes alone."""
+    from threadpoolctl import threadpool_limits  # noqa: PLC0415  (an extra)
+
+    limits: AbstractContextManager[Any] = threadpool_limits(1)
+    return limits
 
 
 def regression(examples: Examples, answers: int, penalty: Penalty) -> Linear:
@@ -115,7 +129,9 @@ def regression(examples: Examples, answers: int, penalty: Penalty) -> Linear:
         fitted = LogisticRegression(C=penalty.strength, max_iter=_STEPS, tol=_TOLERANCE)
         weights, bias = _rows([fitted.fit(given, examples.labels)])
     else:
-        one = LogisticRegression(C=penalty.strength, max_iter=_STEPS, l1_ratio=1, solver="liblinear")
+        one = LogisticRegression(
+            C=penalty.strength, max_iter=_STEPS, tol=_L1_TOLERANCE, l1_ratio=1, solver="liblinear"
+        )
         weights, bias = _rows(OneVsRestClassifier(one).fit(given, examples.labels).estimators_)
     if answers == 2:  # one row tells two answers apart
         weights = np.vstack((-weights, weights)) / np.float32(2)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from conversion.head_examples import encoded, learnable
-from conversion.regression import Validated, validated
+from conversion.regression import Penalty, Validated, validated
 from conversion.task import TaskData
 from serving.encoders.ladder import Encoders, Rung
 
@@ -22,6 +22,8 @@ class RungChoice:
 
     rung: Rung
     sentence: str
+    penalty: Penalty | None = None
+    """The one that does best on that rung; None where none was tried."""
 
 
 class Rungs:
@@ -67,4 +69,6 @@ class Rungs:
         rung = next(rung for rung, each in found.items() if each.accuracy >= enough)
         told = ", ".join(f"{self._encoders.name_of(each)} {found[each].accuracy:.1%}" for each in found)
         name = self._encoders.name_of(rung)
-        return RungChoice(rung, f"{name} does as well on training calls, in cross-validation: {told}")
+        return RungChoice(
+            rung, f"{name} does as well on training calls, in cross-validation: {told}", found[rung].penalty
+        )

@@ -21,7 +21,7 @@ from proxy.control.table import render
 
 def demo(
     *,
-    observed: Annotated[int, typer.Option(min=1, help="Tickets to work before the conversion.")] = 1300,
+    observed: Annotated[int, typer.Option(min=1, help="Tickets to work before the conversion.")] = 1000,
     counted: Annotated[int, typer.Option(min=1, help="Tickets to work after the promotion.")] = 150,
     agents: Annotated[int, typer.Option(min=1, max=64, help="Agents at work at the same time.")] = 4,
     speed: Annotated[

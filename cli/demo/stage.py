@@ -36,8 +36,8 @@ rules:
     when: {{system: "You are the lead of a support desk*"}}
     route: upstream
 """
-CANARY_CALLS: Final = 20
-CANARY_AUDITS: Final = 10
+CANARY_CALLS: Final = 16
+CANARY_AUDITS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
