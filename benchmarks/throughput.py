@@ -44,6 +44,7 @@ def throughput(options: Options) -> Part:
             NginxProxy(),
             NginxProxy(workers=2),
             Understudy(),
+            Understudy(learned=True),
             Understudy(workers=2),
             TensorZero(),
             LiteLlm(),
@@ -135,24 +136,28 @@ def _remarks(series: dict[str, Series]) -> Sequence[str]:
 
 
 def _requirements(series: dict[str, Series]) -> list[Requirement]:
-    ours = series.get("understudy")
-    rate = _rate(ours)
+    by_rule = _of(series, "understudy", "")
+    nginx = _times(series, "understudy", "nginx", 0.25, "")
+    return [*by_rule, nginx, *_of(series, "understudy, learned router", ", learned router")]
 
-    def times(other: str, bound: float) -> Requirement:
-        beside = _rate(series.get(other))
-        figure = rate / beside if rate and beside else None
-        return Requirement(f"requests/s at 16 connections, of {other}'s", figure, bound, unit="x")
 
+def _of(series: dict[str, Series], name: str, told: str) -> list[Requirement]:
+    """What holds for ours however a call is routed."""
     direct = series.get("direct")
     theirs = _added(series.get("TensorZero"), direct)
-    added = _added(ours, direct)
+    added = _added(series.get(name), direct)
     ratio = added / theirs if added is not None and theirs else None
     return [
-        times("TensorZero", 1.3),
-        times("nginx", 0.25),
-        times("LiteLLM", 30),
-        Requirement("added p50 at one connection, of TensorZero's", ratio, 1, "at most", "x"),
+        _times(series, name, "TensorZero", 1.3, told),
+        _times(series, name, "LiteLLM", 30, told),
+        Requirement(f"added p50 at one connection, of TensorZero's{told}", ratio, 1, "at most", "x"),
     ]
+
+
+def _times(series: dict[str, Series], name: str, other: str, bound: float, told: str) -> Requirement:
+    rate, beside = _rate(series.get(name)), _rate(series.get(other))
+    figure = rate / beside if rate and beside else None
+    return Requirement(f"requests/s at 16 connections, of {other}'s{told}", figure, bound, unit="x")
 
 
 def _data(runs: Series) -> dict[str, Any]:
