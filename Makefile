@@ -8,7 +8,7 @@ CLIENTS := .venv-clients
 VLLM := .venv-vllm
 SOURCES := backtest cli config gatekeeper migrations proxy router serving simulator store wire conversion
 
-.PHONY: help install demo run test test-browser screenshots docs chaos check lint format types imports bench-overhead bench-storage bench-gate bench-recognition bench-backtest bench-replacement bench-equality clean
+.PHONY: help install demo run test test-browser screenshots docs chaos check lint format types imports bench-overhead bench-storage bench-gate bench-recognition bench-backtest bench-replacement bench-dashboard bench-equality clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -92,6 +92,9 @@ bench-replacement: $(STAMP) ## how much a head replaces when traffic shifts, on 
 
 bench-backtest: $(STAMP) ## how long other rules take over a million logged calls (half an hour, most of it to fill the log)
 	$(BIN)/python -m benchmarks.backtest
+
+bench-dashboard: $(STAMP) ## what the dashboard asks for, on 10^3 and 10^6 calls (ten minutes, most of it to fill the log)
+	$(BIN)/python -m benchmarks.dashboard
 
 bench-equality: $(STAMP) ## recorded calls through the proxy and direct, compared byte by byte (one minute)
 	$(BIN)/python -m benchmarks.equality

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import random
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 from http.client import HTTPConnection, HTTPException
-from itertools import islice
 from pathlib import Path
 from statistics import median
 from typing import Final
@@ -20,19 +17,11 @@ from benchmarks.peers.understudy import Understudy
 from benchmarks.process import DidNotStart
 from benchmarks.requirement import Requirement
 from benchmarks.table import table
-from store.database import open_engine, upgrade
-from store.database_sink import DatabaseSink
-from store.keyring import DIGEST, KeyRing, Sealer
-from store.prices import Prices
-from store.record import Attempt, Record
+from benchmarks.thirty_days import fill
 
 _WINDOWS: Final = ("1h", "24h", "7d", "30d", "all")
 _FEW: Final = 1_000
 _MANY: Final = 1_000_000
-_DAYS: Final = 30
-_HOUR_US: Final = 3_600_000_000
-_TASKS: Final = 12
-_BATCH: Final = 5_000
 
 
 def growth(options: Options) -> Part:
@@ -40,7 +29,7 @@ def growth(options: Options) -> Part:
     many = 20_000 if options.quick else _MANY
     sizes = (_FEW, many)
     folders = {size: options.folder / str(size) for size in sizes}
-    seconds = {size: _fill(folder, size) for size, folder in folders.items()}
+    seconds = {size: fill(folder, size) for size, folder in folders.items()}
     try:
         medians = _ask(folders, 20 if options.quick else 100)
     except (DidNotStart, OSError, HTTPException, ValueError) as error:
@@ -49,7 +38,7 @@ def growth(options: Options) -> Part:
         [window, *(f"{medians[size][window]:.2f}" for size in sizes), f"{_times(medians, sizes, window):.2f}"]
         for window in _WINDOWS
     ]
-    filled = f"{many:,} calls were stored in {seconds[many]:.0f} s, without their content."
+    filled = f"{many:,} calls were stored in {seconds[many]:.0f} s, most of what was said in them many times."
     return Part(
         title="Time of /stats",
         text=table(("window", *(f"{size:,} calls, ms" for size in sizes), "times"), rows) + "\n\n" + filled,
@@ -66,75 +55,6 @@ def _times(medians: dict[int, dict[str, float]], sizes: tuple[int, int], window:
 def _requirement(figure: float | None) -> Requirement:
     return Requirement(
         "time of /stats with 10^6 calls, of that with 10^3 (worst window)", figure, 2, "at most", "x"
-    )
-
-
-def _fill(folder: Path, size: int) -> float:
-    """Write records into a new database, in the order of time; returns the seconds it took."""
-    folder.mkdir()
-    url = f"sqlite:///{folder}/understudy.db"
-    upgrade(url)
-    ring = KeyRing.load(folder / "key", {})
-    sink = DatabaseSink(open_engine(url), Sealer(ring), ring.active.derive(DIGEST), Prices())
-    started = time.monotonic()
-    records = _records(size)
-    while batch := list(islice(records, _BATCH)):
-        sink.write(batch, [])
-    return time.monotonic() - started
-
-
-def _records(size: int) -> Iterator[Record]:
-    """Calls over thirty days: a burst in one minute of each hour, and the last hour evenly filled.
-
-    So every bucket that a window reads is there, while the minutes that none reads stay few enough to fill quickly.
-    """
-    chosen = random.Random(20_261_122)
-    end = time.time_ns() // 1000
-    step = _DAYS * 24 * _HOUR_US // size
-    for number in range(size):
-        started = end - (size - number) * step
-        if started < end - _HOUR_US:
-            started = started // _HOUR_US * _HOUR_US + started % 60_000_000
-        yield _record(started, number, chosen)
-
-
-def _record(started: int, number: int, chosen: random.Random) -> Record:
-    replaced = number % 3 == 0
-    duration = int(chosen.lognormvariate(13, 1))
-    target = "gpu0" if replaced else "openai"
-    return Record(
-        id=(started // 1000).to_bytes(6, "big") + chosen.randbytes(10),
-        started_us=started,
-        duration_us=duration,
-        first_byte_us=duration // 2,
-        overhead_us=chosen.randrange(80, 900),
-        endpoint="chat.completions",
-        method="POST",
-        path="/v1/chat/completions",
-        status=200,
-        stream=False,
-        route="slm" if replaced else "upstream",
-        target=target,
-        requested_model="gpt-4o-mini",
-        served_model="extract-0.6b" if replaced else "gpt-4o-mini",
-        understudy="extract-0.6b" if replaced else "",
-        task=f"task-{number % _TASKS}",
-        rule="extract",
-        reason="rule extract",
-        confidence=None,
-        fallback="",
-        key="",
-        session=str(number // 10),
-        config="0" * 12,
-        upstream_request_id="",
-        request_type="application/json",
-        response_type="application/json",
-        response_encoding="",
-        request=None,
-        response=None,
-        request_size=2048,
-        response_size=984,
-        attempts=(Attempt("slm" if replaced else "upstream", target, 200, "", duration),),
     )
 
 

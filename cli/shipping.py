@@ -18,12 +18,15 @@ from sqlalchemy import Engine
 from cli import logs, process_arguments
 from cli.context import EXIT_USAGE, MIRROR_FILE, key_file
 from cli.giving_way import give_way
+from config.difference import difference
 from config.load import Configuration
 from config.problem import ConfigError
 from config.watch import Watcher
 from store.database import open_engine, upgrade
 from store.database_sink import DatabaseSink
+from store.duties import Duty
 from store.errors import DatabaseAway, SinkAway, StoreError
+from store.history import Event, History
 from store.keyring import DIGEST, KeyRing, Sealer
 from store.prices import Prices
 from store.proxy_keys import ProxyKeys
@@ -38,6 +41,8 @@ _STOP_SIGNALS: Final = frozenset({signal.SIGTERM, signal.SIGINT})
 _RETAIN_EVERY: Final = 3600.0
 _MIRROR_EVERY: Final = 1.0
 _RING_EVERY: Final = 60.0
+_NOTE_EVERY: Final = 1.0
+_STARTED: Final = "in force since the server was started"
 
 _YIELDS: Final = 10
 """Niceness: the shipper may lag, agents may not, so it gives way to the workers it shares cores with."""
@@ -76,8 +81,27 @@ class UpgradingSink:
         self.ready = True
 
 
-def build(configuration: Configuration, environ: Mapping[str, str], engine: Engine) -> Shipper:
-    """The shipper of a configuration, with its duties. Raises StoreError for keys that cannot be used."""
+class Noting:
+    """A duty: writes an event into the history once the database can be reached."""
+
+    def __init__(self, engine: Engine, event: Event, sink: UpgradingSink) -> None:
+        self._engine = engine
+        self._event = event
+        self._sink = sink
+        self._done = False
+
+    def __call__(self) -> None:
+        if self._sink.ready and not self._done:
+            History(self._engine).note(self._event)
+            self._done = True
+
+
+def build(
+    configuration: Configuration, environ: Mapping[str, str], engine: Engine, why: str = _STARTED
+) -> Shipper:
+    """The shipper of a configuration, with its duties; `why` says in words what brought it into force.
+
+    Raises StoreError for keys that cannot be used."""
     settings = configuration.settings
     ring = KeyRing.load(key_file(configuration), environ)
     sink = UpgradingSink(
@@ -94,7 +118,14 @@ def build(configuration: Configuration, environ: Mapping[str, str], engine: Engi
         if sink.ready and settings.store.retain is not None:
             retain(engine, int(settings.store.retain), int(time.time()))
 
-    duties = [(_MIRROR_EVERY, mirror), (_RETAIN_EVERY, forget), (_RING_EVERY, lambda: _refresh(ring))]
+    now = time.time_ns() // 1000
+    noted = Noting(engine, Event(now, "configuration", configuration.version, why), sink)
+    duties: list[tuple[float, Duty]] = [
+        (_MIRROR_EVERY, mirror),
+        (_NOTE_EVERY, noted),
+        (_RETAIN_EVERY, forget),
+        (_RING_EVERY, lambda: _refresh(ring)),
+    ]
     return Shipper(settings.state_dir / "journal", ring, sink, every=duties)
 
 
@@ -117,6 +148,7 @@ class Turns:
     def __init__(self, first: Configuration, environ: Mapping[str, str]) -> None:
         self._environ = environ
         self._current = first
+        self._why = _STARTED
         self._stopping = False
         self._turn = threading.Event()
 
@@ -127,6 +159,7 @@ class Turns:
 
     def change(self, fresh: Configuration) -> None:
         """Go on under another configuration (its prices, its retention)."""
+        self._why = difference(self._current.written, fresh.written)
         self._current = fresh
         self._turn.set()
 
@@ -135,7 +168,7 @@ class Turns:
         while True:
             engine = open_engine(self._current.settings.store.url)
             try:
-                build(self._current, self._environ, engine).run(self._turn)
+                build(self._current, self._environ, engine, self._why).run(self._turn)
             finally:
                 engine.dispose()
             self._turn.clear()  # first, so that a stop from here on ends the next turn

@@ -95,7 +95,9 @@ class Promoter:
 
     def router(self, clustered: Clustered) -> None:
         """Put the router in force."""
-        self._stores.routers.set_current(clustered.router, clustered.version)
+        changed = [f"{task} {change}" for task, change in sorted(clustered.changes.items())]
+        why = "; ".join([f"recognises {len(clustered.tasks)} tasks", *changed])
+        self._stores.routers.set_current(clustered.router, clustered.version, at=self._now, why=why)
 
     def _to_shadow(self, row: DeploymentRow, judged: Judged) -> Promotion:
         """The first move, made by the gate's own rule."""

@@ -6,7 +6,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from sqlalchemy import Engine, Select, select
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Engine,
+    Row,
+    Select,
+    and_,
+    select,
+    text,
+    true,
+    union_all,
+)
 
 from store import call_id as call_ids
 from store import parts_list
@@ -22,6 +34,10 @@ from wire.usage import Usage
 
 BodyKind = Literal["json", "raw", "none"]
 _NEWEST: Final = b"\xff" * 16
+_PLAIN: Final = 200
+"""The status that no index finds, since nearly every call has it."""
+_TOGETHER: Final = 100
+"""Parts of one statement."""
 _COLUMNS: Final = tuple(
     column for column in calls.columns if column.name not in ("parts", "detail", "series")
 )
@@ -117,12 +133,9 @@ class Calls:
 
     def list(self, filters: Filters = Filters()) -> Sequence[CallSummary]:
         """A page of calls, newest first."""
-        query = _filtered(select(*_COLUMNS, *_LABELS).join(series, series.c.id == calls.c.series), filters)
-        if filters.session is not None:
-            query = query.where(calls.c.session.in_(self.session_numbers(filters.session)))
         with translating(self._engine), self._engine.connect() as connection:
-            rows = connection.execute(query.order_by(calls.c.id.desc()).limit(filters.limit))
-            return [_summary(row._asdict()) for row in rows]
+            rows = self._page(connection, filters, *_COLUMNS)
+        return [_summary(row._asdict()) for row in rows]
 
     def summaries(self, ids: Sequence[bytes]) -> Sequence[CallSummary]:
         """Calls by their numbers, the oldest first; those that are not stored are left out."""
@@ -159,16 +172,8 @@ class Calls:
 
     def read(self, filters: Filters) -> Sequence[Call]:
         """A page of calls with everything that was said in them, newest first; contents they share are read once."""
-        query = _filtered(
-            select(*_COLUMNS, calls.c.parts, calls.c.detail, *_LABELS).join(
-                series, series.c.id == calls.c.series
-            ),
-            filters,
-        )
-        if filters.session is not None:
-            query = query.where(calls.c.session.in_(self.session_numbers(filters.session)))
         with translating(self._engine), self._engine.connect() as connection:
-            rows = connection.execute(query.order_by(calls.c.id.desc()).limit(filters.limit)).all()
+            rows = self._page(connection, filters, *_COLUMNS, calls.c.parts, calls.c.detail)
             lists = [parts_list.unpack(bytes(row.parts)) for row in rows]
             contents = load(connection, self._codec, {number for parts in lists for number in parts.ids})
         return [
@@ -181,6 +186,16 @@ class Calls:
             for row, parts in zip(rows, lists, strict=True)
         ]
 
+    def _page(self, connection: Connection, filters: Filters, *columns: Column[Any]) -> Sequence[Row[Any]]:
+        """The newest calls that match, found by an index whatever is asked for: see `_newest`."""
+        sessions = None if filters.session is None else self.session_numbers(filters.session)
+        ids = _newest(connection, filters, sessions)
+        query = select(*columns, *_LABELS).join(series, series.c.id == calls.c.series)
+        found = [
+            row for chunk in chunks(ids) for row in connection.execute(query.where(calls.c.id.in_(chunk)))
+        ]
+        return sorted(found, key=lambda row: bytes(row.id), reverse=True)
+
     def session_numbers(self, session: str) -> Sequence[int]:
         """What a session may be stored as: the number that is shown as these hex digits, or the agent's name for it."""
         numbers = [self._chain.number(session.encode("utf-8", "replace"), b"session")]
@@ -189,17 +204,47 @@ class Calls:
         return numbers
 
 
-def _filtered(query: Select[Any], filters: Filters) -> Select[Any]:
-    equal = {
+def _newest(connection: Connection, filters: Filters, sessions: Sequence[int] | None) -> Sequence[bytes]:
+    """Numbers of the calls that match, newest first.
+
+    What the calls share is chosen so that an index gives it in the order of time: a session, a status other than 200, or
+    the series that match the labels, each by itself. Left to the database, a rare label is sought through the whole log."""
+    numbers = _series(connection, filters)
+    query = _between(select(calls.c.id), filters)
+    together: Sequence[ColumnElement[bool]]
+    if sessions is not None:
+        together = [calls.c.session == number for number in sessions]
+    elif filters.status not in (None, _PLAIN):
+        together = [and_(calls.c.status == filters.status, calls.c.status != text(str(_PLAIN)))]
+    elif numbers is not None:
+        together, numbers = [calls.c.series == number for number in numbers], None
+    else:
+        together = [true()]
+    if numbers is not None:
+        query = query.where((calls.c.series + 0).in_(numbers))  # a sum, so that no index of series is taken
+    if filters.status is not None:
+        query = query.where(calls.c.status == filters.status)
+    query = query.order_by(calls.c.id.desc()).limit(filters.limit)
+    found: list[bytes] = []
+    for chunk in chunks(together, _TOGETHER):
+        parts = [select(query.where(each).subquery()) for each in chunk]
+        found += [bytes(row.id) for row in connection.execute(union_all(*parts))]
+    return sorted(found, reverse=True)[: filters.limit]
+
+
+def _series(connection: Connection, filters: Filters) -> Sequence[int] | None:
+    """The series that match the labels; None when any does."""
+    wanted = {
         series.c.route: None if filters.route is None else ROUTES.index(filters.route),
         series.c.task: filters.task,
         series.c.model: filters.model,
         series.c.rule: filters.rule,
-        calls.c.status: filters.status,
     }
-    for column, wanted in equal.items():
-        if wanted is not None:
-            query = query.where(column == wanted)
+    equal = [column == value for column, value in wanted.items() if value is not None]
+    return list(connection.scalars(select(series.c.id).where(*equal))) if equal else None
+
+
+def _between(query: Select[Any], filters: Filters) -> Select[Any]:
     if filters.since is not None:
         query = query.where(calls.c.id >= call_ids.floor(filters.since))
     if filters.until is not None:

@@ -178,10 +178,12 @@ class Deployments:
     def moves(self, understudy: str) -> Sequence[MoveRow]:
         """Every move of an understudy, the oldest first."""
         query = select(moves).where(moves.c.understudy == understudy).order_by(moves.c.id)
-        return [
-            MoveRow(row.before, row.after, row.rule, row.sentence, msgspec.json.decode(row.numbers), row.at)
-            for row in self._rows(query)
-        ]
+        return list(map(_move, self._rows(query)))
+
+    def moves_since(self, at: int, limit: int) -> Sequence[tuple[str, MoveRow]]:
+        """The latest moves of all understudies from a moment on (Unix microseconds), the newest first."""
+        query = select(moves).where(moves.c.at >= at).order_by(moves.c.id.desc()).limit(limit)
+        return [(row.understudy, _move(row)) for row in self._rows(query)]
 
     def pairs(self, understudy: str, limit: int = 100) -> Sequence[PairRow]:
         """The latest pairs of an understudy, the newest first."""
@@ -279,6 +281,10 @@ def _deployment(row: Row[Any]) -> DeploymentRow:
     return DeploymentRow(
         **values | {"offline": msgspec.json.decode(row.offline), "evidence": bytes(row.evidence)}
     )
+
+
+def _move(row: Row[Any]) -> MoveRow:
+    return MoveRow(row.before, row.after, row.rule, row.sentence, msgspec.json.decode(row.numbers), row.at)
 
 
 def _pair(row: Row[Any]) -> PairRow:

@@ -13,6 +13,7 @@
         └─────────< trials              pairs that are still to be asked for
     arrivals                            recognised calls in the order of their arrival: what the gatekeeper reads
     feedback                            what people said of calls
+    history                             configurations and routers that came into force
     cursors, leases                     how far readers came, and which process works
 
 Times are integers in Unix microseconds, money is whole nano-dollars. SQLite keeps the tables with natural keys without
@@ -37,6 +38,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from store.record import Endpoint, Route
@@ -113,6 +115,8 @@ calls: Final = Table(
     Column("parts", LargeBinary, nullable=False, comment="ids of contents, in order"),
     Column("detail", LargeBinary, nullable=False, comment="sealed: attempts and what differs in every call"),
     Index(None, "session"),
+    Index(None, "series", "id"),
+    Index(None, "status", "id", sqlite_where=text("status <> 200"), postgresql_where=text("status <> 200")),
     sqlite_with_rowid=False,
 )
 
@@ -246,6 +250,8 @@ pairs: Final = Table(
     Column("answer", LargeBinary, nullable=False, comment="sealed: of the side that the agent did not see"),
     Index(None, "call_id"),
     Index(None, "understudy", "request"),
+    Index(None, "understudy", "at"),
+    Index(None, "understudy", "source", "agreed"),
 )
 
 trials: Final = Table(
@@ -274,6 +280,16 @@ feedback: Final = Table(
     Column("good", Boolean, nullable=False),
     Column("note", LargeBinary, nullable=False, comment="sealed"),
     Column("at", BigInteger, nullable=False),
+)
+
+history: Final = Table(
+    "history",
+    metadata,
+    Column("id", _row_number, primary_key=True, autoincrement=True),
+    Column("at", BigInteger, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("version", String(255), nullable=False),
+    Column("text", Text, nullable=False),
 )
 
 cursors: Final = Table(

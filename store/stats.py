@@ -6,12 +6,12 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
 
-from sqlalchemy import ColumnElement, Connection, Engine, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, func, or_, select
 
 from store import histogram
 from store.database import translating
 from store.prices import NANO
-from store.rollup import MEASURE_COLUMNS, Counts, Measures
+from store.rollup import COUNTERS, MEASURE_COLUMNS, Counts, Measures
 from store.schema import SERIES_KEY, rollups, series
 from store.series import Labels
 from store.window import Span, Window, cover
@@ -94,6 +94,22 @@ class StatsReport(Figures):
     groups: Sequence[Group] = field(default=())
 
 
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """The few figures that are quickly read: none of times. Money is dollars."""
+
+    calls: int
+    routable: int
+    replaced: int
+    cost: float
+    cost_avoided: float
+
+    @property
+    def replacement_rate(self) -> float | None:
+        """By calls."""
+        return _ratio(self.replaced, self.routable)
+
+
 class Stats:
     """Reads rollups. Raises DatabaseAway."""
 
@@ -115,13 +131,48 @@ class Stats:
             groups=groups,
         )
 
+    def traffic(self, window: Window, by: GroupBy, now: int) -> Mapping[str, Traffic]:
+        """Counts and dollars alone by label; the database adds up what `read` decodes."""
+        label = _LABEL[by]
+        found: dict[str, tuple[Counts, Counts, Counts]] = {}
+        with translating(self._engine), self._engine.connect() as connection:
+            labels = series_labels(connection)
+            for number, *sums in connection.execute(_sums(cover(window, now))):
+                own, counts = labels[number], Counts(list(map(int, sums)))
+                kinds = found.setdefault(label(own), (Counts(), Counts(), Counts()))
+                for kind, belongs in zip(kinds, (True, own.routable, own.replaced), strict=True):
+                    if belongs:
+                        kind.add(counts)
+        return {name: _traffic(*kinds) for name, kinds in found.items()}
+
+
+def series_labels(connection: Connection) -> Mapping[int, Labels]:
+    """The labels of every series by its number."""
+    names = select(series.c.id, *(series.c[name] for name in SERIES_KEY))
+    return {row[0]: Labels(*row[1:]) for row in connection.execute(names)}
+
+
+def _sums(spans: Sequence[Span]) -> Select[Any]:
+    """The counters of these spans by series."""
+    sums = (func.sum(rollups.c[name]) for name in COUNTERS)
+    return select(rollups.c.series, *sums).where(or_(False, *map(_within, spans))).group_by(rollups.c.series)
+
+
+def _traffic(everything: Counts, routable: Counts, replaced: Counts) -> Traffic:
+    return Traffic(
+        calls=everything["calls"],
+        routable=routable["calls"],
+        replaced=replaced["calls"],
+        cost=everything["cost"] / NANO,
+        cost_avoided=(replaced["list_cost"] - replaced["cost"]) / NANO,
+    )
+
 
 def read_measures(
     connection: Connection, spans: Sequence[Span], kind: Callable[[Labels], Hashable] = lambda labels: labels
 ) -> list[tuple[Labels, Measures]]:
     """The measures of these spans, added up over the series of each kind; its labels are those of one of them."""
-    names = select(series.c.id, *(series.c[name] for name in SERIES_KEY))
-    labels = {row[0]: Labels(*row[1:]) for row in connection.execute(names)}
+    labels = series_labels(connection)
     kinds: dict[Hashable, tuple[Labels, Measures]] = {}
     sums: dict[int, Measures] = {}
     query = select(rollups.c.series, *MEASURE_COLUMNS).where(or_(False, *map(_within, spans)))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
-from sqlalchemy import ColumnElement, Engine, case, func, select
+from sqlalchemy import Engine, func, select
 
 from store.database import translating
 from store.schema import pairs
@@ -30,17 +32,20 @@ class Tally:
 
 def tallies(engine: Engine) -> Mapping[str, Tally]:
     """The counts by understudy; those without a pair are left out. Raises DatabaseAway."""
-    query = select(
+    kind = (
         pairs.c.understudy,
-        _count(pairs.c.source == "shadow"),
-        _count(pairs.c.source == "audit"),
-        _count(pairs.c.agreed.is_(True)),
-        _count(pairs.c.agreed.is_(False)),
-        _count(pairs.c.agreed.is_(None)),
-    ).group_by(pairs.c.understudy)
+        pairs.c.source,
+        pairs.c.agreed,
+    )  # an index of just these, which is quickly counted
+    found: dict[str, Counter[str]] = {}
     with translating(engine), engine.connect() as connection:
-        return {understudy: Tally(*counts) for understudy, *counts in connection.execute(query)}
+        for understudy, source, agreed, count in connection.execute(
+            select(*kind, func.count()).group_by(*kind)
+        ):
+            counts = found.setdefault(understudy, Counter())
+            counts[source] += count
+            counts[_OUTCOME[agreed]] += count
+    return {understudy: Tally(**counts) for understudy, counts in found.items()}
 
 
-def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:
-    return func.sum(case((condition, 1), else_=0))
+_OUTCOME: Final = {True: "agreed", False: "disagreed", None: "abstained"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Annotated, Any, Final
 
 import orjson
@@ -91,9 +90,9 @@ def _add_statistics(app: FastAPI, auth: Authenticator, readings: Readings) -> No
         return OrjsonResponse(report)
 
     @app.get("/stats/timeline", dependencies=[viewer])
-    def timeline(window: Window = "24h") -> dict[str, Any]:
+    def timeline(window: Window = "24h") -> Response:
         """The same figures over time, one point a bucket, oldest first."""
-        return asdict(readings.timeline(window))
+        return OrjsonResponse(readings.timeline(window))  # orjson reads dataclasses itself, and faster
 
     @app.get("/metrics", dependencies=[viewer])
     def prometheus() -> Response:

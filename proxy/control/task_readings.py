@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Final
 
 import orjson
@@ -14,9 +14,10 @@ from sqlalchemy import Engine
 from store.calls import Call, Calls
 from store.deployments import DeploymentRow, Deployments, PairRow
 from store.errors import SealError
+from store.history import History
 from store.keyring import Sealer
 from store.pair_answers import PairAnswers
-from store.stats import Group, Stats
+from store.stats import Stats, Traffic
 from store.tally import Tally, tallies
 from store.tasks import TaskRow, Tasks
 from store.window import Window, cover
@@ -26,17 +27,6 @@ _ADVANCE: Final = ("demoted", "observe", "shadow", "canary5", "canary25", "live"
 """States, the least advanced first."""
 
 Page = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class _Traffic:
-    """The calls of a window by task."""
-
-    groups: Mapping[str, Group]
-    calls: int
-
-    def of(self, task: str) -> Group | None:
-        return self.groups.get(task)
 
 
 class TaskReadings:
@@ -49,6 +39,7 @@ class TaskReadings:
         self._stats = Stats(engine)
         self._tasks = Tasks(engine, sealer)
         self._deployments = Deployments(engine)
+        self._history = History(engine)
         self._answers = PairAnswers(sealer)
         self._calls = calls
 
@@ -88,25 +79,27 @@ class TaskReadings:
         latest = sorted(rows, key=lambda pair: pair.at, reverse=True)[:limit]
         return {"samples": [self._sample(pair) for pair in latest]}
 
-    def changes(self, window: Window) -> Page:
-        """What happened to understudies in the window, the newest first."""
-        since = cover(window, int(time.time()))[0].since
-        found = [
+    def changes(self, window: Window, limit: int) -> Page:
+        """What was put in force in the window, the newest first: moves of understudies, routers, configurations."""
+        since = cover(window, int(time.time()))[0].since * 1_000_000
+        moves: list[Page] = [
             {
                 "at": move.at / 1e6,
                 "kind": "move",
-                "subject": row.understudy,
+                "subject": understudy,
                 "text": f"{move.before} → {move.after}: {move.sentence}",
             }
-            for row in self._deployments.list()
-            for move in self._deployments.moves(row.understudy)
-            if move.at / 1e6 >= since
+            for understudy, move in self._deployments.moves_since(since, limit)
         ]
-        return {"window": window, "changes": sorted(found, key=lambda each: each["at"], reverse=True)}
+        events: list[Page] = [
+            {"at": event.at / 1e6, "kind": event.kind, "subject": event.version, "text": event.text}
+            for event in self._history.since(since, limit)
+        ]
+        found = sorted([*moves, *events], key=lambda each: each["at"], reverse=True)
+        return {"window": window, "changes": found[:limit]}
 
-    def _traffic(self, window: Window) -> _Traffic:
-        report = self._stats.read(window, "task", int(time.time()))
-        return _Traffic({group.name: group for group in report.groups}, report.routable)
+    def _traffic(self, window: Window) -> Mapping[str, Traffic]:
+        return self._stats.traffic(window, "task", int(time.time()))
 
     def _deployment(self, row: DeploymentRow, tally: Tally) -> Page:
         return {
@@ -152,19 +145,23 @@ class TaskReadings:
 
 
 def _task(
-    task: TaskRow, deployments: Sequence[DeploymentRow], traffic: _Traffic, counts: Mapping[str, Tally]
+    task: TaskRow,
+    deployments: Sequence[DeploymentRow],
+    traffic: Mapping[str, Traffic],
+    counts: Mapping[str, Tally],
 ) -> Page:
-    group = traffic.of(task.id)
+    group = traffic.get(task.id)
     calls = group.calls if group else 0
+    routable = sum(each.routable for each in traffic.values())
     page: Page = {
         "id": task.id,
         "title": task.title,
         "kind": task.kind,
         "answers": len(task.answers),
         "calls": calls,
-        "share": calls / traffic.calls if traffic.calls else None,
+        "share": calls / routable if routable else None,
         "replaced": group.replaced if group else 0,
-        "replacement_rate": group.replacement_rate.calls if group else None,
+        "replacement_rate": group.replacement_rate if group else None,
         "cost": group.cost if group else 0.0,
         "cost_avoided": group.cost_avoided if group else 0.0,
     }

@@ -52,9 +52,9 @@ def add_tasks(app: FastAPI, auth: Authenticator, readings: Readings) -> None:
         return found
 
     @app.get("/changes", dependencies=[viewer])
-    def changes(window: Window = "24h") -> dict[str, Any]:
-        """What happened to understudies, the newest first."""
-        return readings.tasks.changes(window)
+    def changes(window: Window = "24h", limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> dict[str, Any]:
+        """What was put in force, the newest first: moves of understudies, routers, configurations."""
+        return readings.tasks.changes(window, limit)
 
     @app.post("/feedback", dependencies=[curator])
     def feedback(body: FeedbackBody) -> dict[str, Any]:

@@ -97,13 +97,15 @@ def test_samples_show_both_sides(filled: httpx2.Client) -> None:
     assert audit["request_body"]["messages"][0]["content"] == "Ticket 1"
 
 
-def test_changes_are_listed_newest_first(filled: httpx2.Client) -> None:
+def test_changes_are_listed_newest_first(filled: httpx2.Client, proxy: RunningProxy) -> None:
     changes = page(filled, "/changes")["changes"]
-    assert [(change["kind"], change["subject"]) for change in changes] == [("move", LIVE)] * 2
+    version = proxy.configuration.version
+    expected = [("move", LIVE), ("configuration", version), ("move", LIVE)]
+    assert [(change["kind"], change["subject"]) for change in changes] == expected
     assert changes[0]["text"] == "shadow → canary5: more than 0.95 is established"
-    assert [change["text"] for change in page(filled, "/changes", window="1h")["changes"]] == [
-        changes[0]["text"]
-    ]
+    assert changes[1]["text"] == "in force since the server was started"
+    assert page(filled, "/changes", window="1h")["changes"] == changes[:2]
+    assert page(filled, "/changes", limit=1)["changes"] == changes[:1]
 
 
 @pytest.mark.parametrize("path", ["/tasks/no/such-task", "/tasks/old"])

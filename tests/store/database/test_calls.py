@@ -235,6 +235,53 @@ def test_lists_are_filtered_and_paged(opened: Opened, new_call: CallMaker) -> No
     assert len(calls.list(Filters(since=records[10].started_us, until=records[20].started_us))) == 10
 
 
+_WANTED: list[dict[str, Any]] = [
+    {},
+    {"task": "t3"},
+    {"task": "t3", "status": 500},
+    {"task": "t3", "status": 200, "route": "upstream"},
+    {"status": 500},
+    {"status": 200},
+    {"status": 418},
+    {"session": "s2"},
+    {"session": "s2", "status": 500},
+    {"session": "s2", "task": "t1"},
+    {"model": "unheard-of"},
+    {"task": "t1", "rule": "r1", "session": "unheard-of"},
+]
+
+
+@pytest.mark.parametrize("wanted", _WANTED, ids=str)
+def test_whatever_is_sought_pages_hold_all_of_it(
+    opened: Opened, new_call: CallMaker, wanted: dict[str, Any]
+) -> None:
+    """The calls of more series than one statement asks for, against a search by hand."""
+    records = [
+        new_call(
+            number,
+            status=500 if number % 7 == 0 else 200,
+            task=f"t{number % 5}",
+            rule=f"r{number % 120}",
+            session=f"s{number % 3}",
+        )
+        for number in range(250)
+    ]
+    opened.sink().write(records, [])
+    calls = opened.calls
+    page = calls.list(Filters(**wanted, limit=10))
+    found = list(page)
+    while page:
+        page = calls.list(Filters(**wanted, limit=10, before=page[-1].id))
+        found += page
+    columns = {"model": "requested_model"}
+    expected = [
+        call_id.show(record.id)
+        for record in reversed(records)
+        if all(getattr(record, columns.get(name, name)) == value for name, value in wanted.items())
+    ]
+    assert [call.id for call in found] == expected
+
+
 def test_unknown_ids_find_nothing(opened: Opened) -> None:
     assert opened.calls.get("no id") is None
     assert opened.calls.get("01890000-0000-7000-8000-000000000000") is None

@@ -11,6 +11,7 @@ from store import call_id as call_ids
 from store.database import open_engine
 from store.deployments import Change, DeploymentRow, Deployments, MoveRow, PairRow, TrialRow
 from store.errors import DatabaseAway, Outdated, StoreError
+from store.history import History
 from store.leases import Leases
 from store.pair_answers import PairAnswers
 from store.routers import CurrentRouter, Routers
@@ -137,9 +138,10 @@ def test_one_holder_has_a_lease_until_it_expires(engine: Engine) -> None:
 def test_the_current_router_is_the_last_one_set(engine: Engine) -> None:
     routers = Routers(engine)
     assert routers.current() is None
-    routers.set_current("/artifacts/router/main/1", "1")
-    routers.set_current("/artifacts/router/main/2", "2")
+    routers.set_current("/artifacts/router/main/1", "1", at=10, why="recognises 2 tasks")
+    routers.set_current("/artifacts/router/main/2", "2", at=20, why="recognises 3 tasks")
     assert routers.current() == CurrentRouter("/artifacts/router/main/2", "2")
+    assert [event.version for event in History(engine).since(0, 10)] == ["2", "1"]
 
 
 def test_a_database_without_tables_is_away(empty_url: str) -> None:

@@ -21,7 +21,7 @@ def test_the_migrations_make_the_schema_that_the_program_expects(empty_url: str)
     assert current(engine) is None
     assert pending(engine)
     upgrade(empty_url)
-    assert current(engine) == "0002"
+    assert current(engine) == "0003"
     assert not pending(engine)
     assert set(metadata.tables) <= set(inspect(engine).get_table_names())
     configuration = migrations()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from store.stats import Rates, Stats
+from store.stats import GroupBy, Rates, Stats
 from store.totals import BOUNDS_S, Totals
 from store.window import Window
 
@@ -98,3 +98,32 @@ def test_totals_only_rise_and_their_buckets_are_cumulative(opened: Opened, new_c
     assert dict(zip(BOUNDS_S, latency.counts, strict=True))[0.025] == 2
     assert latency.counts[-1] == latency.count == 2
     assert latency.sum_seconds == pytest.approx(0.04, rel=0.05)
+
+
+@pytest.mark.parametrize("window", ["1h", "30d", "all"])
+@pytest.mark.parametrize("by", ["task", "rule", "model"])
+def test_traffic_is_what_the_report_says(
+    opened: Opened, new_call: CallMaker, window: Window, by: GroupBy
+) -> None:
+    records = [
+        *(new_call(number * 50_000) for number in range(5)),
+        *(new_call(number * 50_000 + 1, **SLM) for number in range(3, 6)),
+        new_call(250_002, b"x", b"y", endpoint="other", requested_model="", served_model=""),
+        new_call(250_003, task="intent", fallback="timeout"),
+    ]
+    opened.sink().write(records, [])
+    now = records[-1].started_us // 1_000_000 + 1
+    stats = Stats(opened.engine)
+    traffic = stats.traffic(window, by, now)
+    groups = stats.read(window, by, now).groups
+    assert {
+        group.name: (group.calls, group.routable, group.replaced, group.replacement_rate.calls)
+        for group in groups
+    } == {
+        name: (one.calls, one.routable, one.replaced, one.replacement_rate) for name, one in traffic.items()
+    }
+    for group in groups:
+        assert (group.cost, group.cost_avoided) == (
+            traffic[group.name].cost,
+            traffic[group.name].cost_avoided,
+        )

@@ -56,3 +56,13 @@ def test_points_add_up_to_the_report(opened: Opened, new_call: CallMaker, window
 def test_an_empty_database_has_no_points(opened: Opened) -> None:
     for window in get_args(Window):
         assert Timeline(opened.engine).read(window, 1_700_000_000).points == []
+
+
+def test_what_comes_later_is_seen(opened: Opened, new_call: CallMaker) -> None:
+    """A bucket is remembered as long as it counts the same; calls may come to any of them, however old."""
+    sink, kept = opened.sink(), Timeline(opened.engine)
+    now = new_call(200).started_us // 1_000_000
+    for step, second in enumerate((0, 100, 199, 0, 60)):
+        sink.write([new_call(second, id=bytes([step]) * 16, status=500, **SLM)], [])
+        for window in get_args(Window):
+            assert kept.read(window, now) == Timeline(opened.engine).read(window, now)
