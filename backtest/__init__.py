@@ -4,7 +4,8 @@
     logged      a stored call as the router would see it again
     cells       what is counted: calls of one kind that both sets of rules decide alike
     experience  what is known of small models: how often they answered, how well, how fast
-    replay      the pass over the log
+    replay      the pass over the log, or a stretch of it
+    spread      the same by several processes
     report      both sides added up: replacement, agreement, cost, latency, which calls move
 
 The log holds every request whole, but rules look at little of it: the instructions, what the user said first and last,

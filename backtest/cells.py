@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from router.decision import Route
-from store.histogram import Histogram
+from store.histogram import Histogram, merge
 from store.scan import Labels
 
 
@@ -47,6 +47,17 @@ class Cell:
         """Calls whose cost, or whose list cost, nobody knows."""
         self.times: Histogram = {}
         """Durations, as `store.histogram` buckets them."""
+
+    def add(self, other: Cell) -> None:
+        """Add the calls of another cell of the same kind."""
+        self.calls += other.calls
+        self.input += other.input
+        self.output += other.output
+        self.cost += other.cost
+        self.list_cost += other.list_cost
+        self.unpriced += other.unpriced
+        self.unlisted += other.unlisted
+        merge(self.times, other.times)
 
     @property
     def tokens(self) -> int:

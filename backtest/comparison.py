@@ -9,13 +9,14 @@ from sqlalchemy import Engine
 
 from backtest.experience import Experiences
 from backtest.logged import KEPT_HEADERS, Log
-from backtest.replay import Progress, replay
+from backtest.replay import Counted, Progress, replay
 from backtest.report import Report, report
+from backtest.spread import spread
 from config.load import Configuration
 from router.learned import Learned
 from store.contents import Seals
 from store.prices import Price
-from store.scan import Scan
+from store.scan import Scan, Stretch
 from store.tally import tallies
 
 
@@ -29,22 +30,35 @@ class Comparison:
     """What recognises calls now; None leaves it to the tasks that stand in the log."""
     examples: int = 20
     """How many of the calls that move are named."""
+    stretch: int = 20_000
+    """Calls that a process reads at a time."""
 
     def count(self, engine: Engine, sealer: Seals, since: int | None, until: int | None) -> int:
         """How many calls there are to read; raises DatabaseAway."""
         return Scan(engine, sealer, since, until).count()
 
     def run(
-        self, engine: Engine, sealer: Seals, since: int | None, until: int | None, progress: Progress
+        self,
+        engine: Engine,
+        sealer: Seals,
+        since: int | None,
+        until: int | None,
+        progress: Progress,
+        processes: int = 1,
     ) -> Report:
-        """Decide every call of the window twice. Raises DatabaseAway, and SealError for content whose key is missing."""
-        counted = replay(
-            Log(Scan(engine, sealer, since, until)),
-            self.today.with_learned(self.learned).router,
-            self.other.with_learned(self.learned).router,
-            examples=self.examples,
-            progress=progress,
-        )
+        """Decide every call of the window twice, by so many processes beside each other.
+
+        Raises DatabaseAway, SealError for content whose key is missing, and ChildProcessError for a killed process."""
+        scan = Scan(engine, sealer, since, until)
+        today, other = (each.with_learned(self.learned).router for each in (self.today, self.other))
+
+        def work(stretch: Stretch, progress: Progress) -> Counted:
+            log = Log(scan.within(stretch))
+            return replay(log, today, other, examples=self.examples, progress=progress)
+
+        stretches = scan.stretches(self.stretch)
+        engine.dispose()  # no connection is shared with the processes that begin now
+        counted = spread(work, stretches, processes, progress)
         experiences = Experiences(counted.cells, tallies(engine), _prices(self.other))
         return report(counted, experiences, tuple(_unknown_headers((self.today, self.other))))
 

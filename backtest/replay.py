@@ -52,6 +52,19 @@ class Counted:
     examples: deque[tuple[bytes, Decision, Decision]] = field(default_factory=deque)
     """The latest calls that move."""
 
+    def add(self, other: Counted) -> None:
+        """Add what was found on another stretch of the log."""
+        for key, cell in other.found.items():
+            if key in self.found:
+                self.found[key].add(cell)
+            else:
+                self.found[key] = cell
+        self.read += other.read
+        self.undecided += other.undecided
+        self.moved += other.moved
+        latest = sorted([*self.examples, *other.examples], key=lambda example: example[0])
+        self.examples = deque(latest, maxlen=other.examples.maxlen)
+
     @property
     def cells(self) -> dict[CellKey, Cell]:
         """What was counted."""

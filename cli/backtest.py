@@ -28,6 +28,9 @@ from config.load import load
 from config.units import seconds
 from store.keyring import Sealer
 
+_PROCESSES: Final = 4
+"""At most: each holds what it read last."""
+_MANY: Final = 50_000
 _ROWS: Final = 15
 """Tasks and rules that are shown to people; --json has all."""
 
@@ -56,7 +59,8 @@ def backtest(
         whole = comparison.count(store.engine, sealer, since, None)
         gc.disable()  # millions of small objects that no cycle holds; collecting them took a sixth of the time
         with _progress(whole, shown=not as_json) as progress:
-            report = comparison.run(store.engine, sealer, since, None, progress)
+            processes = _processes(whole)
+            report = comparison.run(store.engine, sealer, since, None, progress, processes)
     if as_json:
         print(orjson.dumps(page(report), option=orjson.OPT_INDENT_2).decode())
     else:
@@ -87,13 +91,20 @@ def _since(window: str) -> int | None:
         fail(f"--window {window!r} is not a duration; write it like 24h, 7d or all")
 
 
+def _processes(calls: int) -> int:
+    """One a core; a short log is read before others have begun."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, _PROCESSES) if calls >= _MANY else 1
+
+
 @contextmanager
 def _progress(whole: int, *, shown: bool) -> Iterator[Any]:
     columns = (TextColumn("reading calls"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=not shown) as progress:
+    # Drawn when something was read: a thread that draws would be in the way of the processes that are made meanwhile.
+    with Progress(*columns, console=Console(stderr=True), disable=not shown, auto_refresh=False) as progress:
         bar = progress.add_task("", total=whole)
-        yield lambda done: progress.update(bar, completed=done)
-        progress.update(bar, completed=whole)
+        yield lambda done: progress.update(bar, completed=done, refresh=True)
+        progress.update(bar, completed=whole, refresh=True)
 
 
 def _print(report: Report, rules: Path) -> None:

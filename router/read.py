@@ -26,6 +26,7 @@ class Reading:
         "_proposal",
         "_proposed",
         "_system",
+        "_task",
         "_tools",
         "_turns",
         "_user",
@@ -43,6 +44,7 @@ class Reading:
         self._parts: bool | None = None
         self._system: str | None = None
         self._user: str | None = None
+        self._task: str | None = None
         self._tools: tuple[str, ...] | None = None
         self._proposal: Proposal | None = None
         self._proposed = False
@@ -100,10 +102,10 @@ class Reading:
     @property
     def task(self) -> str:
         """The agent's own label, else the task that the learned router recognised; empty when unknown."""
-        label = self.query.headers.get("x-understudy-task")
-        if label and (label := label.strip()[:TASK_LENGTH]):
-            return label
-        return self.proposal.task if self.proposal else ""
+        if self._task is None:
+            label = (self.query.headers.get("x-understudy-task") or "").strip()[:TASK_LENGTH]
+            self._task = label or (self.proposal.task if self.proposal else "")
+        return self._task
 
     @property
     def proposal(self) -> Proposal | None:

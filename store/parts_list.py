@@ -6,8 +6,11 @@ or above the largest one so far is written as the distance to it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,29 +47,18 @@ def pack(parts: PartsList) -> bytes:
 
 def unpack(data: bytes) -> PartsList:
     """Read what pack() wrote."""
-    numbers = _numbers(data)
+    numbers = list(map(_number, _split(data)))
     request, counted = numbers[0], numbers[1]
     return PartsList(request, numbers[2 : 2 + counted], _ids(numbers[2 + counted :]))
 
 
 def request_of(data: bytes) -> PartsList:
     """The same without the response: a packed list is read no further than its request's last part."""
-    numbers: list[int] = []
-    number = shift = 0
-    wanted = 2
-    for byte in data:
-        number |= (byte & 0x7F) << shift
-        if byte & 0x80:
-            shift += 7
-            continue
-        numbers.append(number)
-        number = shift = 0
-        if len(numbers) == wanted:
-            if wanted > 2:
-                break
-            wanted = 3 + numbers[1] + numbers[0]  # both heads, the counts, the circumstances and the request
-    counted = numbers[1]
-    return PartsList(numbers[0], numbers[2 : 2 + counted], _ids(numbers[2 + counted :]))
+    written = _split(data)
+    request, counted = _number(written[0]), _number(written[1])
+    counts = list(map(_number, written[2 : 2 + counted]))
+    # Besides the request's parts, the circumstances.
+    return PartsList(request, counts, _ids(map(_number, written[2 + counted : 3 + counted + request])))
 
 
 def _append(out: bytearray, number: int) -> None:
@@ -76,7 +68,19 @@ def _append(out: bytearray, number: int) -> None:
     out.append(number)
 
 
-def _ids(numbers: Sequence[int]) -> list[int]:
+_split: Final = re.compile(rb"[\x80-\xff]*[\x00-\x7f]").findall
+
+
+@lru_cache(maxsize=65_536)
+def _number(written: bytes) -> int:
+    """One number; a few are in nearly every list."""
+    number = 0
+    for byte in reversed(written):
+        number = number << 7 | byte & 0x7F
+    return number
+
+
+def _ids(numbers: Iterable[int]) -> list[int]:
     ids = []
     largest = 0
     for number in numbers:
@@ -86,16 +90,3 @@ def _ids(numbers: Sequence[int]) -> list[int]:
         else:
             ids.append(number >> 1)
     return ids
-
-
-def _numbers(data: bytes) -> list[int]:
-    numbers = []
-    number = shift = 0
-    for byte in data:
-        number |= (byte & 0x7F) << shift
-        if byte & 0x80:
-            shift += 7
-        else:
-            numbers.append(number)
-            number = shift = 0
-    return numbers

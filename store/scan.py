@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Engine, Row, func, select
@@ -20,6 +21,10 @@ from store.schema import ENDPOINTS, ROUTES, calls, contents, series
 
 _BATCH: Final = 2000
 _REMEMBERED: Final = 60_000
+
+
+Stretch = tuple[bytes, bytes]
+"""A piece of the log: the number of its first call, and that before which it ends."""
 
 
 class StoredCall(NamedTuple):
@@ -88,6 +93,21 @@ class Scan:
         query = select(func.count()).where(calls.c.id >= self._first, calls.c.id < self._last)
         with translating(self._engine), self._engine.connect() as connection:
             return int(connection.execute(query).scalar_one())
+
+    def stretches(self, size: int) -> Sequence[Stretch]:
+        """The log in pieces of so many calls, the last one shorter, which may be read beside each other."""
+        starts = [self._first]
+        query = select(calls.c.id).where(calls.c.id < self._last).order_by(calls.c.id).limit(1).offset(size)
+        with translating(self._engine), self._engine.connect() as connection:
+            while found := connection.execute(query.where(calls.c.id >= starts[-1])).scalar():
+                starts.append(bytes(found))
+        return list(pairwise([*starts, self._last]))
+
+    def within(self, stretch: Stretch) -> Scan:
+        """A reader of one piece; it remembers nothing of the others."""
+        scan = Scan(self._engine, self._sealer)
+        scan._first, scan._last = stretch
+        return scan
 
     def batches(self) -> Iterator[Sequence[StoredCall]]:
         """The calls, oldest first; each batch is a transaction of its own."""

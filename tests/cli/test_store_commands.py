@@ -122,7 +122,7 @@ def test_keys_are_made_mirrored_and_revoked(config: Path) -> None:
 def test_the_schema_is_upgraded_and_shown(config: Path) -> None:
     assert "no schema yet (upgrade pending" in _run(db.app, "current", "-c", config)
     assert "up to date" in _run(db.app, "upgrade", "-c", config)
-    assert _run(db.app, "current", "-c", config).strip() == "0002"
+    assert _run(db.app, "current", "-c", config).strip() == "0003"
 
 
 def test_a_store_that_cannot_be_opened_is_one_line(tmp_path: Path) -> None:
