@@ -10,7 +10,7 @@ from conversion.regression import Penalty, Validated, validated
 from conversion.task import TaskData
 from serving.encoders.ladder import Encoders, Rung
 
-_LITTLE_TO_WIN: Final = 0.98
+_LITTLE_TO_WIN: Final = 0.97
 """Accuracy from which on dearer encoders are not tried."""
 _COMPARED: Final = 2_000
 """Training calls that rungs are compared on, at most."""
