@@ -18,13 +18,10 @@ import orjson
 
 from serving.endpoints.asgi import Receive, Scope, Send
 from serving.endpoints.base import Endpoint, Reply
-from serving.endpoints.chat import ChatCompletions
-from serving.endpoints.completions import Completions
 from serving.endpoints.dialect import Dialect
 from serving.endpoints.errors import ApiError, not_found, unknown_model, wrong_key
 from serving.endpoints.exchange import Exchange
-from serving.endpoints.messages import Messages
-from serving.endpoints.responses import Responses
+from serving.endpoints.generating import GENERATING, generating
 from serving.endpoints.tokens import identifier
 from serving.endpoints.validation import check, parse
 from simulator import resources
@@ -74,14 +71,9 @@ class Api:
         self._settings = settings
         self._requests = 0
         files = resources.Files()
-        self._chat_endpoints: dict[str, Endpoint] = {
-            "/v1/chat/completions": ChatCompletions(),
-            "/v1/completions": Completions(),
-            "/v1/responses": Responses(),
-            "/v1/messages": Messages(),
-        }
+        self._chat_endpoints: dict[str, Endpoint] = generating()
         self._routes: tuple[tuple[str, re.Pattern[str], _Handler], ...] = (
-            ("POST", re.compile("/v1/(chat/completions|completions|responses|messages)"), self._generate),
+            ("POST", GENERATING, self._generate),
             ("POST", re.compile("/v1/embeddings"), resources.embeddings),
             ("GET", re.compile("/v1/models"), resources.list_models),
             ("GET", re.compile("/v1/models/.+"), resources.get_model),

@@ -16,14 +16,11 @@ from serving.endpoints import answer as said
 from serving.endpoints.answer import Answer, limited
 from serving.endpoints.asgi import Receive, Scope, Send
 from serving.endpoints.base import Endpoint, Reply
-from serving.endpoints.chat import ChatCompletions
-from serving.endpoints.completions import Completions
 from serving.endpoints.dialect import VllmDialect
 from serving.endpoints.errors import ApiError, not_found, unknown_model
 from serving.endpoints.exchange import Exchange
-from serving.endpoints.messages import Messages
+from serving.endpoints.generating import GENERATING, generating
 from serving.endpoints.prompt import Prompt
-from serving.endpoints.responses import Responses
 from serving.endpoints.validation import check, parse
 from serving.heads.desk import Desk
 from serving.heads.head import Head, Prediction
@@ -47,14 +44,9 @@ class HeadServer:
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf
         self._desk = Desk()
-        self._endpoints: dict[str, Endpoint] = {
-            "/v1/chat/completions": ChatCompletions(),
-            "/v1/completions": Completions(),
-            "/v1/responses": Responses(),
-            "/v1/messages": Messages(),
-        }
+        self._endpoints: dict[str, Endpoint] = generating()
         self._routes: tuple[tuple[str, re.Pattern[str], _Handler], ...] = (
-            ("POST", re.compile("/v1/(chat/completions|completions|responses|messages)"), self._generate),
+            ("POST", GENERATING, self._generate),
             ("GET", re.compile("/v1/models"), self._list),
             ("GET", re.compile("/v1/models/.+"), self._show),
             ("GET", re.compile("/health"), self._health),
