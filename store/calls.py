@@ -196,6 +196,12 @@ class Calls:
         ]
         return sorted(found, key=lambda row: bytes(row.id), reverse=True)
 
+    def parts(self, filters: Filters) -> Sequence[tuple[bytes, Sequence[int]]]:
+        """A page of calls, newest first, each with the numbers of its contents."""
+        with translating(self._engine), self._engine.connect() as connection:
+            rows = self._page(connection, filters, calls.c.id, calls.c.parts)
+        return [(bytes(row.id), parts_list.unpack(bytes(row.parts)).ids[1:]) for row in rows]
+
     def session_numbers(self, session: str) -> Sequence[int]:
         """What a session may be stored as: the number that is shown as these hex digits, or the agent's name for it."""
         numbers = [self._chain.number(session.encode("utf-8", "replace"), b"session")]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import orjson
-from fastapi import Depends, FastAPI, Query, Request, Response
+from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.exceptions import HTTPException
@@ -13,16 +13,14 @@ from starlette.exceptions import HTTPException
 from proxy.auth import Authenticator
 from proxy.control import metrics, table
 from proxy.control.access import needs
-from proxy.control.call_page import call_page, summary_page
+from proxy.control.call_routes import add_calls
 from proxy.control.dashboard.routes import add_dashboard
 from proxy.control.readings import Readings
 from proxy.control.rules_desk import RulesDesk
 from proxy.control.rules_routes import add_rules
 from proxy.control.task_routes import add_tasks
 from proxy.errors import Refusal
-from store.calls import Filters
 from store.errors import DatabaseError, SealError
-from store.record import Route
 from store.stats import GroupBy
 from store.window import Window
 from wire.errors import envelope
@@ -53,7 +51,7 @@ def create_control(auth: Authenticator, readings: Readings, desk: RulesDesk) -> 
     app.add_exception_handler(HTTPException, _no_page)
     _add_health(app)
     _add_statistics(app, auth, readings)
-    _add_calls(app, auth, readings)
+    add_calls(app, auth, readings)
     add_tasks(app, auth, readings)
     add_rules(app, auth, desk, readings)
     add_dashboard(app)
@@ -98,44 +96,6 @@ def _add_statistics(app: FastAPI, auth: Authenticator, readings: Readings) -> No
     def prometheus() -> Response:
         """Totals for Prometheus, the same from every worker."""
         return Response(metrics.render(readings), media_type=metrics.CONTENT_TYPE)
-
-
-def _add_calls(app: FastAPI, auth: Authenticator, readings: Readings) -> None:
-    @app.get("/calls", dependencies=[Depends(needs(auth, "viewer"))])
-    def calls(
-        route: Route | None = None,
-        task: str | None = None,
-        model: str | None = None,
-        rule: str | None = None,
-        session: str | None = None,
-        status: int | None = None,
-        before: str | None = None,
-        limit: Annotated[int, Query(ge=1, le=1000)] = 50,
-    ) -> dict[str, Any]:
-        """A page of calls, newest first, without their content; `next` is the cursor of the page after."""
-        filters = Filters(
-            route=route,
-            task=task,
-            model=model,
-            rule=rule,
-            session=session,
-            status=status,
-            before=before,
-            limit=limit,
-        )
-        found = readings.calls(filters)
-        return {
-            "calls": [summary_page(each) for each in found],
-            "next": found[-1].id if len(found) == limit else None,
-        }
-
-    @app.get("/calls/{call_id}", dependencies=[Depends(needs(auth, "curator"))])
-    def call(call_id: str) -> Response:
-        """One call, request and response equal as JSON to what was sent."""
-        found = readings.call(call_id)
-        if found is None:
-            raise Refusal(404, f"There is no call {call_id!r} (any more, or not yet).", code="call_not_found")
-        return Response(call_page(found), media_type="application/json")
 
 
 def _error(status: int, message: str, kind: str, code: str | None, param: str | None = None) -> Response:

@@ -20,10 +20,14 @@ from store.errors import DatabaseError
 from store.feedback import Feedback
 from store.keyring import DIGEST, KeyRing, Sealer
 from store.lag import backlog, read_status
+from store.search import Found, Search
 from store.stats import GroupBy, Stats
 from store.timeline import Timeline, TimelineReport
 from store.totals import SeriesTotal, Totals
 from store.window import Window
+
+SEARCH_SECONDS = 0.7
+"""Of looking into calls; who wants to look further goes on from there."""
 
 ALIVE_SECONDS = 15.0
 """A shipper that has not reported for this long is counted as gone."""
@@ -50,6 +54,7 @@ class Readings:
         self._timeline = Timeline(self._engine)
         self._totals = Totals(self._engine)
         self._calls = Calls(self._engine, Sealer(ring), ring.active.derive(DIGEST))
+        self._search = Search(self._engine, Sealer(ring), self._calls)
         self.tasks = TaskReadings(self._engine, Sealer(ring), self._calls)
         self.feedback = Feedback(self._engine, Sealer(ring))
 
@@ -154,6 +159,10 @@ class Readings:
     def calls(self, filters: Filters) -> Sequence[CallSummary]:
         """A page of calls; raises DatabaseAway."""
         return self._calls.list(filters)
+
+    def search(self, filters: Filters, words: str) -> Found:
+        """Calls in which these words were said; raises DatabaseAway and SealError."""
+        return self._search.find(filters, words, SEARCH_SECONDS)
 
     def call(self, call_id: str) -> Call | None:
         """One call with its content; raises DatabaseAway and SealError."""

@@ -11,9 +11,13 @@ from pathlib import Path
 import httpx2
 from openai import OpenAI
 
+from cli.context import open_store
 from cli.processes import started
 from simulator.agent import SupportDeskAgent
 from simulator.tickets import tickets
+from store.database import upgrade
+from store.proxy_keys import ProxyKeys, Role
+from tests.proxy.stored_tasks import LABEL, fill
 
 SMALL_MODEL = "classify-0.6b"
 DEADLINE = 30.0
@@ -60,6 +64,31 @@ class Site:
         ).json()
         return answer
 
+    def learn(self) -> None:
+        """Have an agent label four calls, and the store know what was learned of them: tasks, understudies, pairs."""
+        before = self.stats()["calls"]
+        assert isinstance(before, int)
+        for number in range(4):
+            body = {
+                "model": "gpt-4o-mini",
+                "messages": [{"role": "user", "content": f"Ticket {number} is late"}],
+            }
+            headers = {"x-understudy-task": LABEL}
+            httpx2.post(f"{self.url}/v1/chat/completions", json=body, headers=headers, timeout=30)
+        self.settled(before + 4)
+        calls = httpx2.get(f"{self.url}/calls", params={"task": LABEL}, timeout=10).json()["calls"]
+        with open_store(self.configuration) as store:
+            fill(store.engine, store.ring, time.time_ns() // 1000, [call["id"] for call in calls])
+
+    def key(self, role: Role) -> str:
+        """A new proxy key, once the proxy knows it."""
+        with open_store(self.configuration) as store:
+            upgrade(store.configuration.settings.store.url)
+            secret = ProxyKeys(store.engine).create(role, role, int(time.time())).secret
+        headers = {"authorization": f"Bearer {secret}"}
+        eventually(lambda: httpx2.get(f"{self.url}/stats", headers=headers).status_code != 401, "the key")
+        return secret
+
     def settled(self, calls: int) -> None:
         """Wait until so many calls are in the database."""
         eventually(lambda: self.stats()["calls"] == calls, f"{calls} calls in the database")
@@ -74,8 +103,8 @@ def eventually(condition: Callable[[], object], what: str) -> None:
 
 
 @contextmanager
-def running_site(folder: Path) -> Iterator[Site]:
-    """Start everything in a folder, and stop it in the end."""
+def running_site(folder: Path, more: str = "") -> Iterator[Site]:
+    """Start everything in a folder, and stop it in the end; `more` is added to the configuration file."""
     with ExitStack() as stack:
         common = ["--port", "0", "--speed", "0"]
         llm = stack.enter_context(started(["simulate", *common], folder / "llm.log"))
@@ -83,6 +112,6 @@ def running_site(folder: Path) -> Iterator[Site]:
             started(["simulate", *common, "--as", "slm", "--model", SMALL_MODEL], folder / "slm.log")
         )
         file = folder / "understudy.yaml"
-        file.write_text(_CONFIGURATION.format(llm=llm.url, slm=slm.url, small_model=SMALL_MODEL))
+        file.write_text(_CONFIGURATION.format(llm=llm.url, slm=slm.url, small_model=SMALL_MODEL) + more)
         proxy = stack.enter_context(started(["serve", "--config", str(file)], folder / "proxy.log"))
         yield Site(proxy.url, file)

@@ -11,7 +11,8 @@ import httpx2
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.site import SMALL_MODEL, Site
+from tests.browser.site import SMALL_MODEL, Site, running_site
+from tests.proxy.stored_tasks import LABEL
 
 pytestmark = pytest.mark.browser
 
@@ -21,6 +22,7 @@ Violations = Callable[[Page], list[str]]
 PAGES = {
     "overview": ("", "Replacement rate"),
     "tasks": ("/tasks", "Tasks"),
+    "task": (f"/tasks/{LABEL}", LABEL),
     "calls": ("/calls", "Calls"),
     "rules": ("/rules", "Rules"),
     "system": ("/system", "System"),
@@ -38,14 +40,22 @@ def _ready(page: Page, title: str) -> None:
 
 @pytest.fixture
 def worked(site: Site) -> Site:
+    """What an agent's work leaves behind."""
     site.settled(site.work(4, seed=5))
     return site
 
 
-def test_every_page_in_every_look(worked: Site, visit: Visit, violations: Violations) -> None:
+@pytest.fixture
+def learned(worked: Site) -> Site:
+    """The same with tasks that were found in it."""
+    worked.learn()
+    return worked
+
+
+def test_every_page_in_every_look(learned: Site, visit: Visit, violations: Violations) -> None:
     for look, (width, scheme) in LOOKS.items():
         for name, (path, title) in PAGES.items():
-            page = visit(f"{worked.url}/dashboard{path}", width=width, scheme=scheme)
+            page = visit(f"{learned.url}/dashboard{path}", width=width, scheme=scheme)
             _ready(page, title)
             assert violations(page) == [], f"{name} {look}"
             assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{name} {look} overflows"
@@ -73,6 +83,75 @@ def test_a_call_is_found_and_explained(worked: Site, visit: Visit, violations: V
     expect(page.locator("main")).to_contain_text(SMALL_MODEL)
     expect(page.locator("main")).to_contain_text("You classify support tickets")
     assert violations(page) == []
+
+
+def test_calls_are_found_by_what_was_said_and_when(
+    worked: Site, visit: Visit, violations: Violations
+) -> None:
+    page = visit(f"{worked.url}/dashboard/calls")
+    _ready(page, "Calls")
+    page.get_by_label("what was said").fill("YOU CLASSIFY support tickets")
+    page.get_by_role("button", name="Search").click()
+    expect(page.get_by_text("calls were looked through")).to_be_visible()
+    expect(page.locator("tbody tr")).to_have_count(4)
+    assert violations(page) == []
+    page.get_by_label("what was said").fill("")
+    page.get_by_label("until").fill("2020-01-01T00:00")
+    page.get_by_role("button", name="Search").click()
+    expect(page.get_by_text("No call matches.")).to_be_visible()
+    assert "text" not in page.url
+
+
+def test_a_task_shows_its_evidence_and_both_answers(learned: Site, visit: Visit) -> None:
+    page = visit(f"{learned.url}/dashboard/tasks")
+    _ready(page, "Tasks")
+    expect(page.get_by_role("row", name=LABEL)).to_contain_text(
+        "at least 0.951, 66.7% of 3 pairs, target 0.950"
+    )
+    page.get_by_role("link", name=LABEL, exact=True).click()
+    _ready(page, LABEL)
+    expect(page.locator("ol.trail li")).to_have_count(2)
+    expect(page.locator("ol.trail")).to_contain_text("98 of 100 held-out calls agree")
+    answers = page.get_by_label("Both answers, side by side").locator("details")
+    expect(answers).to_have_count(4)
+    differing = answers.filter(has_text="differ ·").first
+    expect(differing.locator("ins").first).to_be_visible()
+    expect(differing).to_contain_text("other side of 2")
+
+
+def test_the_system_page_knows_engines_and_what_was_learned(learned: Site, visit: Visit) -> None:
+    page = visit(f"{learned.url}/dashboard/system")
+    _ready(page, "System")
+    engines = page.get_by_role("region", name="Servers of small models")
+    expect(engines.get_by_role("row", name="local")).to_contain_text("answers")
+    expect(page.get_by_label("Learned router", exact=True)).to_contain_text("1 canary5", timeout=30_000)
+    expect(page.get_by_label("Gatekeeper", exact=True)).to_contain_text("running")
+
+
+def test_who_may_not_see_content_is_told_so(tmp_path: Path, visit: Visit, violations: Violations) -> None:
+    with running_site(tmp_path, "auth: {mode: keys}\n") as site:
+        viewer, agent = site.key("viewer"), site.key("agent")
+        asked = httpx2.post(
+            f"{site.url}/v1/chat/completions",
+            json={"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "My secret parcel"}]},
+            headers={"authorization": f"Bearer {agent}"},
+            timeout=30,
+        )
+        call = asked.headers["x-understudy-call-id"]
+        page = visit(f"{site.url}/dashboard")
+        page.get_by_label("Proxy key with role viewer or higher").fill(viewer)
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.locator(".tile.main dd")).to_contain_text("0 of 1 routable calls", timeout=20_000)
+        page.get_by_role("link", name="Calls").click()
+        expect(page.locator("tbody tr")).to_have_count(1)
+        for path in (f"/calls/{call}", "/calls?text=parcel", "/rules"):
+            page.evaluate(
+                "path => { history.pushState(null, '', path); dispatchEvent(new PopStateEvent('popstate')); }",
+                f"/dashboard{path}",
+            )
+            expect(page.locator("main")).to_contain_text("yours has 'viewer'")
+            expect(page.locator("main")).not_to_contain_text("secret parcel")
+            assert violations(page) == []
 
 
 def test_what_models_write_is_never_markup(site: Site, visit: Visit) -> None:

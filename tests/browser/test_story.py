@@ -29,9 +29,11 @@ def test_a_rule_is_edited_and_the_rate_answers(site: Site, visit: Callable[..., 
     assert site.configuration.read_text() == before
 
     text.fill(before.replace("route: upstream", f"route: {SMALL_MODEL}"))
-    rules.get_by_role("button", name="Try it on the last 7 days").click()
+    rules.get_by_role("button", name="Try it on the log").click()
     expect(rules.locator("#verdict .tile.main")).to_contain_text(f"{6 / calls:.1%}", timeout=60_000)
     expect(rules.locator("#verdict .tile.main")).to_contain_text(f"today {3 / calls:.1%}")
+    moved = rules.get_by_role("region", name="The latest calls that would move")
+    expect(moved).to_contain_text(f"{SMALL_MODEL}urgency: the rule names this small model")
     rules.get_by_role("button", name="Apply").click()
     expect(rules.locator("#verdict")).to_contain_text("Written")
     version = site.stats()["config"]
@@ -40,6 +42,9 @@ def test_a_rule_is_edited_and_the_rate_answers(site: Site, visit: Callable[..., 
     more = site.work(3, seed=2)
     shown = f"{3 + 3 * 2} of {calls + more} routable calls"
     expect(overview.locator(".tile.main dd")).to_contain_text(shown, timeout=20_000)
+    changed = overview.get_by_role("region", name="new routers and configurations")
+    expect(changed).to_contain_text("rule 'urgency' changed", timeout=20_000)
+    expect(changed).to_contain_text("in force since the server was started")
 
 
 def test_an_edit_of_a_file_that_changed_meanwhile_is_refused(site: Site, visit: Callable[..., Page]) -> None:

@@ -1,4 +1,4 @@
-// The log: newest first, filtered.
+// The log: newest first, filtered, and searched for what was said.
 
 import { get } from "../api.js";
 import { h, show, table } from "../dom.js";
@@ -6,23 +6,26 @@ import { count, dollars, milliseconds, when } from "../format.js";
 import { taskLink } from "./tasks.js";
 
 const FIELDS = ["task", "model", "rule", "session", "status"];
+const TIMES = ["since", "until"];
 const CALL_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 export const title = () => "Calls";
 
 export async function open(place, { query, signal, go }) {
-  const chosen = Object.fromEntries(["route", ...FIELDS, "before"].map((name) => [name, query.get(name) ?? ""]));
+  const chosen = Object.fromEntries(["text", "route", ...FIELDS, ...TIMES, "before"].map((name) => [name, query.get(name) ?? ""]));
   const shown = h("div");
   show(place, filters(chosen, go), shown);
   const first = !chosen.before;
   await refresh();
-  return first ? refresh : null;
+  return first && !chosen.text ? refresh : null; // a search opens many calls: once is enough
 
   async function refresh() {
-    const { calls, next } = await get("/calls", { ...chosen, limit: 50 }, signal);
-    const older = next && new URLSearchParams({ ...chosen, before: next });
-    show(shown, table({ caption: first ? "Newest calls" : "Older calls", columns, rows: calls, empty: "No call matches." }),
-      older && h("p", {}, h("a", { href: `/dashboard/calls?${older}` }, "Older calls")));
+    const times = Object.fromEntries(TIMES.map((name) => [name, chosen[name] && Date.parse(chosen[name]) / 1000]));
+    const { calls, next, searched } = await get("/calls", { ...chosen, ...times, limit: 50 }, signal);
+    const older = next && new URLSearchParams(Object.entries({ ...chosen, before: next }).filter(([, value]) => value));
+    const looked = searched !== undefined && h("p", { class: "quiet", role: "status" }, `${count(searched)} calls were looked through${next ? "; there are older ones" : ""}.`);
+    show(shown, looked, table({ caption: first ? "Newest calls" : "Older calls", columns, rows: calls, empty: next ? "No call so far." : "No call matches." }),
+      older && h("p", {}, h("a", { href: `/dashboard/calls?${older}` }, searched === undefined ? "Older calls" : "Search on")));
   }
 }
 
@@ -36,8 +39,9 @@ function filters(chosen, go) {
     const { id, ...rest } = given;
     go(id && CALL_ID.test(id) ? `/dashboard/calls/${id}` : `/dashboard/calls?${new URLSearchParams(rest)}`);
   };
-  return h("form", { class: "bar", role: "search", onsubmit: search }, h("label", {}, "call id", h("input", { name: "id", autocomplete: "off" })),
-    route, FIELDS.map(field), h("button", { class: "primary" }, "Search"));
+  const time = (name) => h("label", {}, name, h("input", { name, type: "datetime-local", value: chosen[name] }));
+  return h("form", { class: "bar", role: "search", onsubmit: search }, h("label", {}, "what was said", h("input", { name: "text", type: "search", value: chosen.text, autocomplete: "off" })),
+    route, FIELDS.map(field), TIMES.map(time), h("label", {}, "call id", h("input", { name: "id", autocomplete: "off" })), h("button", { class: "primary" }, "Search"));
 }
 
 const columns = [

@@ -81,7 +81,7 @@ function changeList(changes) {
     empty: "Nothing changed in this window.",
     columns: [
       { name: "when", cell: (change) => when(change.at) },
-      { name: "what", cell: (change) => change.subject },
+      { name: "what", cell: (change) => (change.kind === "move" ? change.subject : `${change.kind} ${change.subject}`) },
       { name: "why", wide: true, cell: (change) => change.text },
     ],
     rows: changes.slice(0, 12),

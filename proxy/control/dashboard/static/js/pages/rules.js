@@ -2,14 +2,29 @@
 
 import { get, post, put } from "../api.js";
 import { card, h, show, table, tiles } from "../dom.js";
-import { count, dollars, percent } from "../format.js";
+import { count, dollars, milliseconds, percent } from "../format.js";
+
+const WINDOWS = { "1h": "last hour", "24h": "last 24 hours", "7d": "last 7 days", "30d": "last 30 days", all: "all time" };
 
 export const title = () => "Rules";
 
+// The file; null when only its owner may read it, and then what others may do is shown without it.
+async function readable(place, signal) {
+  try {
+    return await get("/rules", {}, signal);
+  } catch (error) {
+    if (error.status !== 403) throw error;
+    show(place, card("The file", h("p", { class: "note" }, error.message)), card("Which rule takes a call", explainForm()));
+    return null;
+  }
+}
+
 export async function open(place, { signal }) {
-  let sheet = await get("/rules", {}, signal);
+  let sheet = await readable(place, signal);
+  if (!sheet) return null;
   const text = h("textarea", { id: "yaml", spellcheck: "false", "aria-describedby": "verdict", readonly: !sheet.editable }, );
   text.value = sheet.text;
+  const window_ = h("select", {}, Object.entries(WINDOWS).map(([value, name]) => h("option", { value, selected: value === "7d" }, name)));
   const verdict = h("div", { id: "verdict", role: "status" });
   const apply = h("button", { type: "button", disabled: !sheet.editable, onclick: guarded(onApply) }, "Apply");
   show(place,
@@ -17,7 +32,7 @@ export async function open(place, { signal }) {
       h("label", { for: "yaml" }, "understudy.yaml"), text,
       h("div", { class: "bar" },
         h("button", { type: "button", class: "primary", onclick: guarded(onCheck) }, "Check"),
-        h("button", { type: "button", onclick: guarded(onBacktest) }, "Try it on the last 7 days"), apply), verdict),
+        h("button", { type: "button", onclick: guarded(onBacktest) }, "Try it on the log"), h("label", {}, "window", window_), apply), verdict),
     card("Which rule takes a call", explainForm()));
   return null;
 
@@ -37,7 +52,7 @@ export async function open(place, { signal }) {
   }
 
   async function onBacktest() {
-    const report = await post("/rules/backtest", { text: text.value, window: "7d" });
+    const report = await post("/rules/backtest", { text: text.value, window: window_.value });
     show(verdict, report.valid === false ? checked(report) : backtested(report));
   }
 
@@ -62,12 +77,23 @@ function backtested(report) {
       { name: "Replacement rate", value: percent(other.replacement_rate), more: `today ${percent(today.replacement_rate)}`, main: true },
       { name: "Expected agreement", value: interval(other), more: `today ${interval(today)}` },
       { name: "Cost", value: dollars(other.dollars), more: `today ${dollars(today.dollars)}` },
+      { name: "Median latency", value: milliseconds(other.latency_ms.p50), more: `today ${milliseconds(today.latency_ms.p50)}` },
+      { name: "95% are faster than", value: milliseconds(other.latency_ms.p95), more: `today ${milliseconds(today.latency_ms.p95)}` },
       { name: "Calls that would move", value: count(report.moved), more: `of ${count(today.calls)}` },
     ]),
     table({
       caption: "By rule", rows: report.rules, columns: groupColumns("rule"),
     }),
     table({ caption: "By task", rows: report.tasks, columns: groupColumns("task") }),
+    table({
+      caption: "The latest calls that would move", rows: report.examples, empty: "No call would move.",
+      columns: [
+        { name: "call", cell: (call) => h("a", { href: `/dashboard/calls/${call.call_id}` }, call.call_id) },
+        { name: "from", cell: (call) => call.before },
+        { name: "to", cell: (call) => call.after },
+        { name: "why", wide: true, cell: (call) => `${call.rule}: ${call.reason}` },
+      ],
+    }),
     report.notes.length > 0 && h("ul", { class: "quiet" }, report.notes.map((note) => h("li", {}, note))),
   ];
 }
@@ -79,6 +105,9 @@ function groupColumns(kind) {
     { name: "calls then", number: true, cell: (row) => count(row.other.calls) },
     { name: "replaced today", number: true, cell: (row) => percent(row.today.replacement_rate) },
     { name: "replaced then", number: true, cell: (row) => percent(row.other.replacement_rate) },
+    { name: "agreement then", number: true, cell: (row) => percent(row.other.agreement?.estimate) },
+    { name: "cost today", number: true, cell: (row) => dollars(row.today.dollars) },
+    { name: "cost then", number: true, cell: (row) => dollars(row.other.dollars) },
   ];
 }
 
