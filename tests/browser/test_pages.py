@@ -60,7 +60,7 @@ def test_every_page_in_every_look(learned: Site, visit: Visit, violations: Viola
             assert violations(page) == [], f"{name} {look}"
             assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{name} {look} overflows"
             if SCREENSHOTS:
-                page.screenshot(path=Path(SCREENSHOTS) / f"{name}-{look}.png")
+                page.screenshot(path=Path(SCREENSHOTS) / f"{name}-{look}.png", full_page=name == "task")
             page.close()
 
 
@@ -112,11 +112,13 @@ def test_a_task_shows_its_evidence_and_both_answers(learned: Site, visit: Visit)
     _ready(page, LABEL)
     expect(page.locator("ol.trail li")).to_have_count(2)
     expect(page.locator("ol.trail")).to_contain_text("98 of 100 held-out calls agree")
-    answers = page.get_by_label("Both answers, side by side").locator("details")
+    answers = page.get_by_label("Both answers, side by side").locator("xpath=./details")
     expect(answers).to_have_count(4)
     differing = answers.filter(has_text="differ ·").first
     expect(differing.locator("ins").first).to_be_visible()
-    expect(differing).to_contain_text("other side of 2")
+    expect(differing.locator(".grid pre").last).to_have_text("other side of 2")
+    differing.get_by_text("What was asked").click()
+    expect(differing).to_contain_text("Ticket")
 
 
 def test_the_system_page_knows_engines_and_what_was_learned(learned: Site, visit: Visit) -> None:

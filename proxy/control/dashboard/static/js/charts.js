@@ -24,6 +24,9 @@ export function chart({ title, since, until, times, lines, format, top = null })
   return h("figure", {}, h("figcaption", {}, title), legend, plot, figures);
 }
 
+// Pixels that the labels of an axis take.
+const roomFor = (_, labels) => 20 + 7 * Math.max(...(labels ?? [""]).map((label) => label.length));
+
 function last(values) {
   return values.findLast((value) => value !== null && value !== undefined) ?? null;
 }
@@ -33,7 +36,7 @@ function draw(place, { since, until, times, lines, format, top }) {
   const options = {
     width: 400, height: 200, cursor: { y: false }, legend: { show: false },
     scales: { x: { range: [since, until] }, y: { range: (_, low, high) => [0, top ?? ((high || 0) * 1.1 || 1)] } },
-    axes: [axis, { ...axis, size: 64, values: (_, marks) => marks.map((mark) => format(mark)) }],
+    axes: [axis, { ...axis, size: roomFor, values: (_, marks) => marks.map((mark) => format(mark)) }],
     series: [{}, ...lines.map((line, index) => ({
       label: line.name, stroke: colour(`--series-${index + 1}`), width: 2, spanGaps: true, points: { show: times.length < 40 },
       ...(line.bars ? { paths: uPlot.paths.bars({ size: [0.7, 40] }), fill: colour(`--series-${index + 1}`), points: { show: false } } : {}),

@@ -25,11 +25,16 @@ export function answerText(body) {
     const message = choice.message ?? { content: choice.text };
     return [contentText(message.content), ...(message.tool_calls ?? []).map(toolText), message.refusal].filter(Boolean).join("\n");
   }
-  if (Array.isArray(body.tool_calls)) return [body.text, ...body.tool_calls.map(toolText)].filter(Boolean).join("\n");
   const items = body.output ?? body.content;
   if (Array.isArray(items))
     return items.map((item) => (item.type === "function_call" || item.type === "tool_use" ? toolText(item) : contentText(item.content ?? item.text))).filter(Boolean).join("\n");
   return pretty(body);
+}
+
+// What one side of a pair said; the endpoint's envelope is gone already.
+export function saidText(answer) {
+  if (answer === null) return "not kept";
+  return [answer.text, ...(answer.tool_calls ?? []).map(toolText), answer.refusal].filter(Boolean).join("\n") || "nothing was said";
 }
 
 function turns(body) {

@@ -78,7 +78,7 @@ const BREAKERS = { closed: "answers", half_open: "is tried again", open: "fails"
 function workers({ workers: all }) {
   return card("Workers", table({
     caption: "Worker processes of this proxy", rows: all, columns: [
-      { name: "process", number: true, cell: (worker) => String(worker.pid) },
+      { name: "process", cell: (worker) => String(worker.pid) },
       { name: "configuration", cell: (worker) => worker.version },
       { name: "since", cell: (worker) => when(worker.loaded) },
     ],

@@ -1,7 +1,7 @@
 // One task: its understudies, the evidence of every move, and both answers side by side.
 
 import { get } from "../api.js";
-import { answerText } from "../conversation.js";
+import { conversation, saidText } from "../conversation.js";
 import { sideBySide } from "../diff.js";
 import { card, facts, h, show } from "../dom.js";
 import { count, dollars, percent, when } from "../format.js";
@@ -61,8 +61,9 @@ function move(step) {
 
 function sample(pair) {
   const verdict = pair.agreed === null ? "handed over" : pair.agreed ? "agree" : "differ";
-  const [left, right] = sideBySide(answerText(pair.llm_body), answerText(pair.understudy_body));
+  const [left, right] = sideBySide(saidText(pair.llm_body), saidText(pair.understudy_body));
   return h("details", { open: pair.agreed === false }, h("summary", {}, `${verdict} · ${pair.source} · ${when(pair.at)}`),
-    h("p", {}, h("a", { href: `/dashboard/calls/${pair.call_id}` }, "The call")),
+    h("p", {}, h("a", { href: `/dashboard/calls/${pair.call_id}` }, "The call"), pair.why && ` · ${pair.why}`),
+    h("details", {}, h("summary", {}, "What was asked"), conversation(pair.request_body)),
     h("div", { class: "grid" }, h("div", {}, h("b", {}, "LLM"), left), h("div", {}, h("b", {}, "Understudy"), right)));
 }
