@@ -15,25 +15,35 @@ from conversion.finetune.candidate import candidates as adapters
 from conversion.privacy.presidio import Presidio, PresidioMissing
 from conversion.privacy.recogniser import Recogniser
 from conversion.selection.trials import Contender
-from conversion.surroundings import Ability
+from conversion.students import Students
+from conversion.surroundings import Ability, Listener
 from conversion.tasks_found import FindTasks
 from router.encoders.hashed_ngrams import HashedNgrams
+from serving.encoders import teacher
+from serving.encoders.ladder import Encoders
 from serving.publication import HEADS
 from serving.vllm.client import VllmClient
+from store.artifacts import ArtifactStore
 
 _DIMENSIONS: Final = 2048
 """Of the encoder that tells sub-tasks apart; its size is the size of the router's artifact."""
 
 
 @contextmanager
-def ability(settings: Settings, environ: Mapping[str, str], note: Callable[[str], None]) -> Iterator[Ability]:
+def ability(
+    settings: Settings, environ: Mapping[str, str], artifacts: ArtifactStore, listener: Listener
+) -> Iterator[Ability]:
     """The clustering and the candidates that this installation has; an engine that is away is noted."""
+    students = Students(artifacts, listener.step)
+    student = students.latest()
+    encoders = Encoders(student, students.distilled if teacher.installed() else None)
     with ExitStack() as stack:
-        contenders = [Contender(candidate) for candidate in _candidates(settings, environ, note, stack)]
+        candidates = _candidates(settings, environ, listener.note, stack)
+        contenders = [Contender(candidate) for candidate in (*heads.candidates(encoders), *candidates)]
         yield Ability(
-            cluster=FindTasks(HashedNgrams(_DIMENSIONS)),
+            cluster=FindTasks(student or HashedNgrams(_DIMENSIONS)),
             contenders=lambda data: contenders,
-            recognisers=_recognisers(note),
+            recognisers=_recognisers(listener.note),
             engines=partial(_engine, settings),
         )
 
@@ -41,7 +51,7 @@ def ability(settings: Settings, environ: Mapping[str, str], note: Callable[[str]
 def _candidates(
     settings: Settings, environ: Mapping[str, str], note: Callable[[str], None], stack: ExitStack
 ) -> Sequence[Candidate]:
-    """Heads, and an adapter for each base model that a vLLM engine serves."""
+    """An adapter for each base model that a vLLM engine serves."""
     servers = {
         name: [stack.enter_context(client) for client in _clients(engine, environ)]
         for name, engine in settings.engines.items()
@@ -50,7 +60,7 @@ def _candidates(
     found, missing = bases(servers)
     for name, reason in missing.items():
         note(f"nothing is trained for the engine {name!r}: {reason}")
-    return [*heads.candidates(), *adapters(found)]
+    return adapters(found)
 
 
 def _recognisers(note: Callable[[str], None]) -> Sequence[Recogniser]:

@@ -28,8 +28,11 @@ from store.tasks import Tasks
 class Around:
     """An opened store, and what a conversion needs beside it."""
 
-    def __init__(self, store: Store, ability: Ability, listener: TerminalListener) -> None:
+    def __init__(
+        self, store: Store, artifacts: ArtifactStore, ability: Ability, listener: TerminalListener
+    ) -> None:
         self.store = store
+        self._artifacts = artifacts
         self._ability = ability
         self._listener = listener
 
@@ -47,7 +50,7 @@ class Around:
             deployments=Deployments(engine),
             routers=Routers(engine),
             feedback=Feedback(engine, sealer),
-            artifacts=ArtifactStore(artifacts_folder(self.store.configuration), ring),
+            artifacts=self._artifacts,
             ring=ring,
         )
 
@@ -69,8 +72,9 @@ def opened(config: Path | None, *, quiet: bool) -> Iterator[Around]:
     with open_store(config) as store, plain_errors(), _clear_failures(), TerminalListener(quiet) as listener:
         settings = store.configuration.settings
         upgrade(settings.store.url)
-        with ability(settings, os.environ, listener.note) as able:
-            yield Around(store, able, listener)
+        artifacts = ArtifactStore(artifacts_folder(store.configuration), store.ring)
+        with ability(settings, os.environ, artifacts, listener) as able:
+            yield Around(store, artifacts, able, listener)
 
 
 @contextlib.contextmanager

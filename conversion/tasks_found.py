@@ -15,9 +15,13 @@ from conversion.example import Example
 from conversion.run import ConversionError
 from conversion.task import Task
 from router.encoder import Encoder
+from router.encoders.light import WEIGHTS, light_encoder
+from router.encoders.static import StaticEncoder
 from router.gate.states import Change
-from router.recogniser import FILE_NAME, RecogniserError, decode, encode
+from router.recogniser import FILE_NAME, RecogniserError, encode, learned_of
+from router.trained import TrainedRecogniser
 from store.artifacts import Artifact
+from store.errors import ArtifactError
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +32,14 @@ class Found:
     assigned: Sequence[str | None]
     changes: Mapping[str, Change]
     recogniser: bytes
+    weights: bytes = b""
+    """Of the encoder that tells sub-tasks apart, where it is one that has to be stored."""
 
     def save(self, folder: Path) -> None:
         """Write the recogniser as workers load it."""
         (folder / FILE_NAME).write_bytes(self.recogniser)
+        if self.weights:
+            (folder / WEIGHTS).write_bytes(self.weights)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +65,7 @@ class FindTasks:
         except ExtraMissing as error:
             raise ConversionError(str(error)) from error
         progress(2, 2)
-        return _found(examples, found)
+        return _found(examples, found, self.encoder)
 
     def _known(
         self, examples: Sequence[Example], in_force: Artifact | None
@@ -65,16 +73,22 @@ class FindTasks:
         if in_force is None:
             return ()
         try:
-            recogniser = decode(in_force.read(FILE_NAME), self.encoder)
-        except RecogniserError:
+            learned = learned_of(in_force.read(FILE_NAME))
+            recogniser = TrainedRecogniser(learned, light_encoder(learned.encoder, in_force.read))
+        except (ArtifactError, RecogniserError, ValueError):
             return ()
         return known_tasks(recogniser, examples)
 
 
-def _found(examples: Sequence[Example], found: clustering.Clustering) -> Found:
+def _found(examples: Sequence[Example], found: clustering.Clustering, encoder: Encoder) -> Found:
+    learned = found.recogniser.learned
+    weights = b""
+    if isinstance(encoder, StaticEncoder) and learned.encoder == encoder.name:
+        weights = encoder.to_bytes()
     return Found(
         tasks=found.tasks,
         assigned=[found.assignment.get(example.call_id) or None for example in examples],
         changes=found.changes,
-        recogniser=encode(found.recogniser.learned),
+        recogniser=encode(learned),
+        weights=weights,
     )

@@ -22,15 +22,21 @@ from serving.encoders.remembered import Remembered
 Rung = Literal["hashed", "static", "teacher"]
 
 _BESIDE: Final = HashedNgrams(2048)
+_STATIC: Final = "static-student"
+"""In reports, whatever its weights are."""
 
 
 class Encoders:
     """Encoders of one process, each loaded once; safe to share between threads.
 
-    `student` is the static encoder that was distilled here, where one was."""
+    `student` is the static encoder that was distilled here, where one was; `distil` makes one, where that can be done,
+    when it is first wanted."""
 
-    def __init__(self, student: StaticEncoder | None = None) -> None:
+    def __init__(
+        self, student: StaticEncoder | None = None, distil: Callable[[], StaticEncoder] | None = None
+    ) -> None:
         self._student = student
+        self._distil = distil
         self._loaded: dict[str, Encoder] = {student.name: student} if student else {}
         self._lock = threading.Lock()
 
@@ -43,7 +49,7 @@ class Encoders:
     def installed(self) -> Sequence[Rung]:
         """The rungs that can be used, cheapest first; nothing is loaded for the answer."""
         found: list[Rung] = ["hashed"]
-        if self._student:
+        if self._student or self._distil:
             found.append("static")
         if teacher.installed():
             found.append("teacher")
@@ -55,10 +61,11 @@ class Encoders:
         return self.installed[-1]
 
     def name_of(self, rung: Rung) -> str:
-        """The name of a rung's encoder; nothing is loaded for the answer."""
-        if rung == "teacher":
-            return f"{teacher.NAME}{JOINED}{_BESIDE.name}"
-        return self.of_rung(rung).name
+        """What a rung's encoder is called in reports; nothing is loaded or distilled for the answer."""
+        if rung == "hashed":
+            return HashedNgrams().name
+        first = teacher.NAME if rung == "teacher" else _STATIC
+        return f"{first}{JOINED}{_BESIDE.name}"
 
     def of_rung(self, rung: Rung) -> Encoder:
         """The encoder of a rung; raises EncoderError, with the remedy, when it is not installed."""
@@ -66,6 +73,8 @@ class Encoders:
             return HashedNgrams()
         if rung == "teacher":
             return Pair(self._teacher(), _BESIDE)
+        if self._student is None and self._distil is not None:
+            self._student = self._distil()
         if self._student is None:
             raise EncoderError("there is no static encoder yet; `understudy convert` distils one")
         return Pair(self._student, _BESIDE)
