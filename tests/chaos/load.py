@@ -14,7 +14,7 @@ import aiohttp
 
 from simulator.desk.prompts import SYSTEM
 
-DEADLINE: Final = 60.0
+DEADLINE: Final = 180.0
 AGENT_KEY: Final = "sk-agent-secret"
 PHRASE: Final = "the velvet kangaroo"
 """Stands in every request, so that a log that quotes content is found out."""

@@ -23,7 +23,7 @@ from simulator.server import RunningServer
 from simulator.support_desk import SupportDesk
 from store.lag import read_status
 
-DEADLINE: Final = 60.0
+DEADLINE: Final = 180.0
 FULL: Final = os.environ.get("UNDERSTUDY_CHAOS") == "full"
 """Whether the runs have the length that CONTRIBUTING promises, or one that fits into `make test`."""
 

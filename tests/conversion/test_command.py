@@ -175,7 +175,7 @@ def test_watching_converts_when_there_is_enough_and_ends_when_interrupted(world:
         assert any("100 calls and no conversion yet" in line for line in watching.stderr)
         assert any("0 new calls" in line for line in watching.stderr)  # converted, and looked again
         watching.send_signal(signal.SIGINT)
-        assert watching.wait(60) == 0
+        assert watching.wait(180) == 0
     assert world.stores.routers.current() is not None
 
 
