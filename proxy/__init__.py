@@ -1,11 +1,12 @@
 """HTTP in, HTTP out: decide, send, relay, record.
 
-    agent ── ASGI ──> forward ──> transport ──> upstream LLM
-                        │  │                └──> engine (vLLM, heads), falling back to upstream
-                        │  └── journal (one append per call)
-                        └── router.decide (pure)
+    agent ──> data_protocol ──> forward ──> transport ──> upstream LLM
+                                  │  │                └──> engine (vLLM, heads), falling back to upstream
+                                  │  └── journal (one append per call)
+                                  └── router.decide (pure)
 
 `app` composes the server; `forward` tells a call's whole story; each concern has one file beside it. FastAPI serves the
-control pages (`control/`); the data path is a plain ASGI callable, because nothing may buffer between the two sockets.
+control pages (`control/`); the data path takes its requests from uvicorn's parser, because nothing may buffer between the
+two sockets.
 Any fault in our own cleverness means upstream: the proxy fails open.
 """
