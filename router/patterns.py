@@ -7,8 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from wire.expression import BadExpression, OutOfTime, searcher
+
 _REGEX: Final = re.compile(r"/(.+)/([A-Za-z]*)", re.DOTALL)
-_FLAGS: Final = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL, "x": re.VERBOSE}
+_FLAGS: Final = "imsx"
 
 
 class PatternError(ValueError):
@@ -33,26 +35,32 @@ def pattern(source: str) -> Pattern:
     """Compile a glob, or a regular expression between slashes; raises PatternError.
 
     Globs are case-sensitive and match the whole text, line breaks included: `*` is any text, `?` any one character.
-    A regular expression matches anywhere in the text; its flags are i, m, s and x."""
+    A regular expression matches anywhere in the text; its flags are i, m, s and x. One that takes longer than
+    `wire.expression.LIMIT` over a text does not match it."""
     found = _REGEX.fullmatch(source)
     return Pattern(source, _regex(found[1], found[2]) if found else _glob(source))
 
 
 def _regex(expression: str, letters: str) -> Callable[[str], bool]:
-    flags = re.NOFLAG
     for letter in letters:
         if letter not in _FLAGS:
             raise PatternError(
                 f"has the unknown flag {letter!r}", "the flags are i, m, s and x; for a glob start with *"
             )
-        flags |= _FLAGS[letter]
     try:
-        search = re.compile(expression, flags).search
-    except (re.error, OverflowError, RecursionError) as error:
+        found = searcher(expression, flags=letters)
+    except BadExpression as error:
         raise PatternError(
             f"is not a regular expression: {error}", "escape what is meant literally with a backslash"
         ) from None
-    return lambda text: search(text) is not None
+
+    def matches(text: str) -> bool:
+        try:
+            return found(text)
+        except OutOfTime:
+            return False
+
+    return matches
 
 
 def _glob(source: str) -> Callable[[str], bool]:

@@ -16,6 +16,8 @@ from referencing import Registry
 from referencing.exceptions import Unresolvable
 
 from wire.answer import Answer, ToolCall, answer_of
+from wire.expression import BadExpression, OutOfTime
+from wire.schema_patterns import in_bounded_time
 from wire.shape import Endpoint, expects_structure, response_format, response_format_kind, tool_name
 from wire.tolerant import mapping, mappings, text
 
@@ -77,14 +79,17 @@ class AnswerChecker:
         return None if kind == "json_object" or self._keeps(schema, value) else "schema"
 
     def _keeps(self, schema: object, value: Any) -> bool:
-        """Whether the value is valid; true as well when the schema itself is not, or points out of itself."""
+        """Whether the value is valid; true as well when the schema itself is not, or points out of itself. A value
+        that a pattern of the schema cannot be held to in time is not taken for valid."""
         if not isinstance(schema, Mapping):
             return True
         try:
             validator = self._compiled(orjson.dumps(schema, option=orjson.OPT_SORT_KEYS))
             return validator is None or validator.is_valid(value)
-        except (Unresolvable, RecursionError, re.error, orjson.JSONEncodeError):
+        except (Unresolvable, RecursionError, BadExpression, re.error, orjson.JSONEncodeError):
             return True
+        except OutOfTime:
+            return False
 
 
 def _compile(schema: bytes) -> _Validator | None:
@@ -95,7 +100,7 @@ def _compile(schema: bytes) -> _Validator | None:
         dialect.check_schema(parsed)
     except SchemaError:
         return None
-    validator: _Validator = dialect(parsed, registry=Registry())
+    validator: _Validator = in_bounded_time(dialect, schema)(parsed, registry=Registry())
     return validator
 
 

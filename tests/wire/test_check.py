@@ -95,6 +95,52 @@ def test_a_bad_schema_is_not_held_against_the_answer(schema: Any) -> None:
     assert AnswerChecker().check("chat.completions", with_schema(schema), said('"text"')) is None
 
 
+PATHOLOGICAL = "^(a|aa)+$"
+
+
+@pytest.mark.parametrize(
+    ("schema", "text"),
+    [
+        ({"pattern": PATHOLOGICAL}, '"{}"'),
+        ({"patternProperties": {PATHOLOGICAL: {"type": "string"}}}, '{{"{}": "x"}}'),
+        ({"patternProperties": {PATHOLOGICAL: True}, "additionalProperties": False}, '{{"{}": "x"}}'),
+        ({"items": {"properties": {"deep": {"pattern": PATHOLOGICAL}}}}, '[{{"deep": "{}"}}]'),
+        ({"patternProperties": {PATHOLOGICAL: True}, "unevaluatedProperties": False}, '{{"{}": "x"}}'),
+        (
+            {"unevaluatedProperties": False, "anyOf": [{"patternProperties": {PATHOLOGICAL: True}}]},
+            '{{"{}": 1}}',
+        ),
+    ],
+)
+def test_a_pattern_that_would_never_end_is_given_up(schema: dict[str, Any], text: str) -> None:
+    """Python's own search would take longer than the test may: every further letter doubles its time."""
+    answer = said(text.format("a" * 60 + "b"))
+    assert AnswerChecker().check("chat.completions", with_schema(schema), answer) == "schema"
+
+
+@pytest.mark.parametrize(
+    ("schema", "text", "cause"),
+    [
+        ({"pattern": "^ORD-[0-9]+$"}, '"ORD-17"', None),
+        ({"pattern": "^ORD-[0-9]+$"}, '"17"', "schema"),
+        ({"pattern": "^ORD-[0-9]+$"}, "17", None),
+        ({"patternProperties": {"^x": {"type": "integer"}}}, '{"x1": 1, "y": "any"}', None),
+        ({"patternProperties": {"^x": {"type": "integer"}}}, '{"x1": "1"}', "schema"),
+        ({"patternProperties": {"^x": {"type": "integer"}}}, "7", None),
+        ({"patternProperties": {"^x": True}, "additionalProperties": False}, '{"x1": 1}', None),
+        ({"patternProperties": {"^x": True}, "additionalProperties": False}, '{"y": 1}', "schema"),
+        ({"properties": {"y": True}, "additionalProperties": False}, '{"y": 1}', None),
+        ({"additionalProperties": {"type": "string"}}, '{"y": 1}', "schema"),
+        ({"additionalProperties": {"type": "string"}}, '{"y": "1"}', None),
+        ({"additionalProperties": False}, "[]", None),
+        ({"additionalProperties": True}, '{"y": 1}', None),
+        ({"properties": {"y": True}, "unevaluatedProperties": False}, '{"x": 1}', "schema"),
+    ],
+)
+def test_keywords_that_hold_patterns(schema: dict[str, Any], text: str, cause: str | None) -> None:
+    assert AnswerChecker().check("chat.completions", with_schema(schema), said(text)) == cause
+
+
 @pytest.mark.parametrize(
     ("endpoint", "request_body", "response", "cause"),
     [
