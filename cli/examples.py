@@ -58,6 +58,7 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     "config schema": ("understudy config schema > understudy.schema.json",),
     "db upgrade": ("understudy db upgrade",),
     "db current": ("understudy db current --json",),
+    "db quarantine": ("understudy db quarantine", "understudy db quarantine --ship-again"),
     "simulate": (
         "understudy simulate --port 9000",
         "understudy simulate --as slm --model classify-0.6b --error-rate 0.05",

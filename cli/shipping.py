@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Engine
@@ -30,6 +31,7 @@ from store.history import Event, History
 from store.keyring import DIGEST, KeyRing, Sealer
 from store.prices import Prices
 from store.proxy_keys import ProxyKeys
+from store.quarantine import Quarantine
 from store.record import Record
 from store.retention import retain
 from store.shipper import Shipper
@@ -104,11 +106,9 @@ def build(
     Raises StoreError for keys that cannot be used."""
     settings = configuration.settings
     ring = KeyRing.load(key_file(configuration), environ)
-    sink = UpgradingSink(
-        settings.store.url,
-        DatabaseSink(engine, Sealer(ring), ring.active.derive(DIGEST), prices_of(configuration)),
-    )
+    sink = sink_of(configuration, engine, ring)
     keys = ProxyKeys(engine)
+    journal = journal_of(configuration)
 
     def mirror() -> None:
         if sink.ready:
@@ -116,7 +116,9 @@ def build(
 
     def forget() -> None:
         if sink.ready and settings.store.retain is not None:
-            retain(engine, int(settings.store.retain), int(time.time()))
+            now = time.time()
+            retain(engine, int(settings.store.retain), int(now))
+            Quarantine(journal).forget(now - settings.store.retain)
 
     now = time.time_ns() // 1000
     noted = Noting(engine, Event(now, "configuration", configuration.version, why), sink)
@@ -126,7 +128,19 @@ def build(
         (_RETAIN_EVERY, forget),
         (_RING_EVERY, lambda: _refresh(ring)),
     ]
-    return Shipper(settings.state_dir / "journal", ring, sink, every=duties)
+    return Shipper(journal, ring, sink, every=duties)
+
+
+def journal_of(configuration: Configuration) -> Path:
+    """The journal's folder."""
+    return configuration.settings.state_dir / "journal"
+
+
+def sink_of(configuration: Configuration, engine: Engine, ring: KeyRing) -> UpgradingSink:
+    """The sink of a configuration's database."""
+    prices = prices_of(configuration)
+    sink = DatabaseSink(engine, Sealer(ring), ring.active.derive(DIGEST), prices)
+    return UpgradingSink(configuration.settings.store.url, sink)
 
 
 def prices_of(configuration: Configuration) -> Prices:

@@ -15,6 +15,7 @@ import httpx2
 from cli.checks.finding import Finding, ok, problem, warning
 from config.load import Configuration
 from store.lag import backlog, read_status
+from store.quarantine import Quarantine
 
 GIB: Final = 2**30
 _LITTLE: Final = GIB
@@ -52,13 +53,18 @@ def check_journal(configuration: Configuration) -> Iterator[Finding]:
         yield warning("journal", f"{told}, the oldest since {late / 60:,.0f} minutes", remedy)
     else:
         yield ok("journal", told)
-    status = read_status(folder)
-    if status is not None and status.corrupt + status.quarantined + status.unreadable:
+    if kept := Quarantine(folder).files():
         yield warning(
             "journal",
-            f"{status.corrupt} stretches were corrupt, {status.quarantined} records refused, "
-            f"{status.unreadable} segments unreadable",
-            f"look into {folder / 'quarantine'}; unreadable segments want the key that was in use",
+            f"{len(kept)} files are in quarantine: records that the database refused, or damaged segments",
+            "see them with understudy db quarantine, and try again with --ship-again",
+        )
+    status = read_status(folder)
+    if status is not None and status.unreadable:
+        yield warning(
+            "journal",
+            f"{status.unreadable} segments cannot be read and wait",
+            "give back the key that they were written with (UNDERSTUDY_KEY), or start the newer program",
         )
 
 

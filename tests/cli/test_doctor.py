@@ -146,6 +146,18 @@ def test_a_database_that_is_away(tmp_path: Path) -> None:
     assert "wait in the journal" in found["database"][0]["remedy"]
 
 
+def test_records_in_quarantine(tmp_path: Path) -> None:
+    path = _file(tmp_path)
+    assert [finding["level"] for finding in _doctor(path, "--offline")[1]["journal"]] == ["ok"]
+    folder = tmp_path / "state" / "journal" / "quarantine"
+    folder.mkdir(parents=True)
+    (folder / "0.seg@32").write_bytes(b"x")
+    code, found = _doctor(path, "--offline")
+    assert code == 0
+    assert "1 files are in quarantine" in found["journal"][1]["text"]
+    assert "--ship-again" in found["journal"][1]["remedy"]
+
+
 def test_a_log_whose_key_is_lost(tmp_path: Path) -> None:
     from tests.cli.test_store_commands import _store  # noqa: PLC0415
 

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from cli import calls, db, keys
 from cli.context import MIRROR_FILE, open_store
+from cli.shipping import journal_of
 from store import call_id
 from store.artifacts import ArtifactStore
 from store.database import upgrade
@@ -20,7 +21,9 @@ from store.keyring import DIGEST, Sealer
 from store.prices import Prices
 from store.proxy_keys import read_mirror
 from store.record import Record
+from store.shipper import Shipper
 from tests.records import record_of
+from tests.store.memory_sink import MemorySink, fill
 
 _STARTED_US = 1_790_000_000_000_000
 _MESSAGES = [{"role": "user", "content": "Where is my order number 4711, please?"}]
@@ -133,3 +136,32 @@ def test_a_store_that_cannot_be_opened_is_one_line(tmp_path: Path) -> None:
     output = _run(db.app, "upgrade", "-c", path, fails=True)
     assert "unable to open database file" in output
     assert len(output.strip().splitlines()) == 1
+
+
+def test_refused_records_are_listed_and_shipped_again(config: Path) -> None:
+    assert "nothing is in quarantine" in _run(db.app, "quarantine", "-c", config)
+    with open_store(config) as store:
+        journal = journal_of(store.configuration)
+        sink = MemorySink(breaks_on=int.from_bytes(_record(1).id, "big"))
+        fill(journal, store.ring, [_record(number) for number in range(3)])
+        with Shipper(journal, store.ring, sink) as shipper:
+            assert shipper.ship_once() == 2
+    (listed,) = json.loads(_run(db.app, "quarantine", "-c", config, "--json"))
+    assert listed["kind"] == "record"
+    assert Path(listed["file"]).name in _run(db.app, "quarantine", "-c", config).replace("\n", "")
+    assert "1 records were new" in _run(db.app, "quarantine", "-c", config, "--ship-again")
+    assert json.loads(_run(db.app, "quarantine", "-c", config, "--json")) == []
+    (stored,) = json.loads(_run(calls.app, "list", "-c", config, "--json"))
+    assert stored["id"] == call_id.show(_record(1).id)
+
+
+def test_what_stays_in_quarantine_is_told(config: Path) -> None:
+    with open_store(config) as store:
+        folder = journal_of(store.configuration) / "quarantine"
+    folder.mkdir(parents=True)
+    (folder / "0.seg").write_bytes(b"x" * 100)
+    assert "0.seg stays: 0 refused, 1 damaged (Tampered)" in _run(
+        db.app, "quarantine", "-c", config, "--ship-again"
+    )
+    (told,) = json.loads(_run(db.app, "quarantine", "-c", config, "--ship-again", "--json"))
+    assert (told["done"], told["trouble"]) == (False, "Tampered")

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,52 +19,11 @@ from store.keyring import KeyRing, MasterKey
 from store.record import Record
 from store.segment import HEADER_BYTES, SUFFIX, SegmentReader
 from store.shipper import Backlog, Shipper, ShipperStatus, backlog, read_status
-from store.sink import Position, SinkAway, SinkRefused
+from tests.store.memory_sink import MemorySink, fill
 
 MakeRecord = Callable[..., Record]
 SHIPPER = Path(__file__).with_name("sqlite_shipper.py")
 WRITER = Path(__file__).with_name("journal_writer.py")
-
-
-class MemorySink:
-    """A sink in memory that can be away, and that refuses the records whose numbers it is told."""
-
-    def __init__(self, refuses: Sequence[int] = (), breaks_on: int = -1) -> None:
-        self.numbers: list[int] = []
-        self.offsets: dict[str, int] = {}
-        self.batches: list[int] = []
-        self.away = False
-        self.broken = False
-        self.tries = 0
-        self._refuses = set(refuses)
-        self._breaks_on = breaks_on
-
-    def write(self, records: Sequence[Record], positions: Sequence[Position]) -> int:
-        self._reach()
-        numbers = [int.from_bytes(record.id, "big") for record in records]
-        if self._refuses & set(numbers):
-            raise SinkRefused("a value it cannot hold")
-        if self.broken or self._breaks_on in numbers:
-            raise RecursionError("content")
-        new = [number for number in numbers if number not in self.numbers]
-        self.numbers += new
-        self.batches.append(len(records))
-        self.offsets.update((position.segment, position.offset) for position in positions)
-        return len(new)
-
-    def positions(self) -> Mapping[str, int]:
-        self._reach()
-        return dict(self.offsets)
-
-    def forget(self, segments: Sequence[str]) -> None:
-        self._reach()
-        for segment in segments:
-            self.offsets.pop(segment, None)
-
-    def _reach(self) -> None:
-        self.tries += 1
-        if self.away:
-            raise SinkAway("no route to the database") from ConnectionRefusedError("secret")
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
@@ -84,12 +43,6 @@ def status_of(directory: Path) -> ShipperStatus:
     status = read_status(directory)
     assert status is not None
     return status
-
-
-def fill(directory: Path, ring: KeyRing, records: Sequence[Record]) -> None:
-    """One finished segment that holds these records."""
-    with Journal(directory, ring) as journal:
-        assert all(journal.append(record) for record in records)
 
 
 def test_finished_segments_are_shipped_in_order_and_deleted(
