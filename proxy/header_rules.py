@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from proxy.transport.base import Headers
+from store.reading import DECODERS
 
 OWN_PREFIX: Final = b"x-understudy-"
 TEXTUAL: Final = ("application/json", "text/", "application/x-ndjson")
@@ -30,7 +31,7 @@ _HOP_BY_HOP: Final = frozenset(
 )
 _REQUEST_DROPS: Final = _HOP_BY_HOP | {b"host", b"content-length", b"expect"}
 _CREDENTIALS: Final = frozenset({b"authorization", b"x-api-key", b"api-key", b"cookie"})
-_CODINGS: Final = ("gzip", "deflate", "zstd", "identity")
+_CODINGS: Final = frozenset({*DECODERS, "identity"})
 """Content codings that the shipper can read back; the upstream is offered no others on calls that are logged."""
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
+import zstandard
 
 from store.conversation import Atom, read_answer, read_turn
 from store.prices import Prices
@@ -116,8 +117,8 @@ class Reader:
         flags = (STREAM if record.stream else 0) | (TRUNCATED if record.truncated else 0)
         if record.request is None or record.response is None:
             flags |= WITHHELD
-        plain = _decoded(record)
-        answered = _answer(record, plain)
+        plain = decoded(record)
+        answered = answer_body(record, plain)
         request, request_raw = _request(record)
         response, response_raw = _response(plain, answered)
         usage, source = _usage(record, answered)
@@ -155,18 +156,45 @@ def read_unit(raw: bytes, kind: Kind) -> UnitReading:
     return UnitReading(parts, read_turn(value) if kind == "turn" else ())
 
 
-def _decoded(record: Record) -> bytes | None:
+def decoded(record: Record) -> bytes | None:
     """The response without its content coding; as it is when the coding is unknown or broken."""
     data = record.response
-    if data is None or record.response_encoding not in ("gzip", "deflate", "x-gzip"):
+    decode = DECODERS.get(record.response_encoding.lower())
+    if data is None or decode is None:
         return data
     try:
-        return zlib.decompressobj(wbits=zlib.MAX_WBITS | 32).decompress(data, _INFLATED_LIMIT)
-    except zlib.error:
+        return decode(data)
+    except (zlib.error, zstandard.ZstdError):
         return data
 
 
-def _answer(record: Record, data: bytes | None) -> dict[str, Any] | None:
+def _gunzip(data: bytes) -> bytes:
+    return zlib.decompressobj(wbits=zlib.MAX_WBITS | 32).decompress(data, _INFLATED_LIMIT)
+
+
+def _inflate(data: bytes) -> bytes:
+    try:
+        return _gunzip(data)
+    except zlib.error:  # some servers leave out the head that RFC 9110 asks for
+        return zlib.decompressobj(wbits=-zlib.MAX_WBITS).decompress(data, _INFLATED_LIMIT)
+
+
+def _unpack(data: bytes) -> bytes:
+    with zstandard.ZstdDecompressor().stream_reader(data, read_across_frames=True) as reader:
+        return reader.read(_INFLATED_LIMIT)
+
+
+DECODERS: Final[Mapping[str, Callable[[bytes], bytes]]] = {
+    "gzip": _gunzip,
+    "x-gzip": _gunzip,
+    "deflate": _inflate,
+    "zstd": _unpack,
+}
+"""The content codings that are read. The proxy offers upstreams no others."""
+
+
+def answer_body(record: Record, data: bytes | None) -> dict[str, Any] | None:
+    """The answer as one JSON object, rebuilt where it was streamed; None where it is none. `data` is decoded."""
     if not data or record.endpoint == "other":
         return None
     if "event-stream" in record.response_type.lower():

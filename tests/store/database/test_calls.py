@@ -6,18 +6,21 @@ import gzip
 import json
 import lzma
 import os
+import zlib
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
+import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from store import call_id
 from store.calls import Filters
-from store.reading import RAW_LIMIT
+from store.reading import DECODERS, RAW_LIMIT
 from store.record import CLIENT_LEFT, Attempt, Record
 
 if TYPE_CHECKING:
@@ -152,11 +155,33 @@ def test_a_stream_is_kept_as_the_answer_that_it_adds_up_to(opened: Opened, new_c
     assert call.summary.usage_source == "spliced"
 
 
-def test_compressed_responses_are_read(opened: Opened, new_call: CallMaker) -> None:
+def _deflated(data: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return packer.compress(data) + packer.flush()
+
+
+@pytest.mark.parametrize(
+    ("coding", "pack"),
+    [
+        ("gzip", gzip.compress),
+        ("deflate", zlib.compress),
+        ("deflate", _deflated),
+        ("zstd", zstandard.ZstdCompressor().compress),
+        ("ZSTD", lambda data: b"".join(map(zstandard.ZstdCompressor().compress, (data[:50], data[50:])))),
+    ],
+)
+def test_compressed_responses_are_read(
+    opened: Opened, new_call: CallMaker, coding: str, pack: Callable[[bytes], bytes]
+) -> None:
     body = json.dumps(new_call.answered(1)).encode()
-    call = _stored(opened, new_call(1, None, gzip.compress(body), response_encoding="gzip"))
+    call = _stored(opened, new_call(1, None, pack(body), response_encoding=coding))
     assert json.loads(call.response.data) == json.loads(body)
-    broken = _stored(opened, new_call(2, None, b"\x1f\x8b broken", response_encoding="gzip"))
+    assert call.summary.usage_source == "reported"
+
+
+@pytest.mark.parametrize("coding", sorted(DECODERS))
+def test_a_broken_coding_leaves_the_bytes(opened: Opened, new_call: CallMaker, coding: str) -> None:
+    broken = _stored(opened, new_call(2, None, b"\x1f\x8b broken", response_encoding=coding))
     assert broken.response.data == b"\x1f\x8b broken"
 
 
