@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +23,7 @@ from config.difference import difference
 from config.load import Configuration
 from config.problem import ConfigError
 from config.watch import Watcher
+from conversion.privacy.stored import StoredVeil
 from store.database import open_engine, upgrade
 from store.database_sink import DatabaseSink
 from store.duties import Duty
@@ -51,17 +52,20 @@ _YIELDS: Final = 10
 
 
 class UpgradingSink:
-    """A sink whose schema is brought up to date when the database is first reached."""
+    """A sink whose schema is brought up to date when the database is first reached.
 
-    def __init__(self, url: str, sink: DatabaseSink) -> None:
+    `veil` makes of a record what may be stored."""
+
+    def __init__(self, url: str, sink: DatabaseSink, veil: Callable[[Record], Record]) -> None:
         self._url = url
         self._sink = sink
+        self._veil = veil
         self.ready = False
 
     def write(self, records: Sequence[Record], positions: Sequence[Position]) -> int:
         """See store.sink.Sink."""
         self._prepare()
-        return self._sink.write(records, positions)
+        return self._sink.write([self._veil(record) for record in records], positions)
 
     def positions(self) -> Mapping[str, int]:
         """See store.sink.Sink."""
@@ -140,7 +144,13 @@ def sink_of(configuration: Configuration, engine: Engine, ring: KeyRing) -> Upgr
     """The sink of a configuration's database."""
     prices = prices_of(configuration)
     sink = DatabaseSink(engine, Sealer(ring), ring.active.derive(DIGEST), prices)
-    return UpgradingSink(configuration.settings.store.url, sink)
+    redacts = configuration.settings.privacy.redact == "before_storage"
+    veil = StoredVeil(ring).record if redacts else _as_it_is
+    return UpgradingSink(configuration.settings.store.url, sink, veil)
+
+
+def _as_it_is(record: Record) -> Record:
+    return record
 
 
 def prices_of(configuration: Configuration) -> Prices:

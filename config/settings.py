@@ -265,6 +265,13 @@ class Store(Section):
     """Whether requests and responses are stored, or only what was counted."""
 
 
+class Privacy(Section):
+    """What becomes of values that concern people."""
+
+    redact: Literal["before_training", "before_storage"] = "before_training"
+    """When they are replaced by invented ones: in data sets only, or in the log already."""
+
+
 class Learning(Section):
     """Finding the tasks of an agent, and training and proving understudies for them."""
 
@@ -353,6 +360,8 @@ class Settings(Section):
     """The database."""
     state_dir: Folder = Path(".understudy")
     """Folder of the journal and the key file."""
+    privacy: Privacy = Privacy()
+    """What becomes of values that concern people."""
     learning: Learning = Learning()
     """Finding tasks, and training and proving understudies."""
     prices: dict[str, ModelPrice] = Field(default_factory=dict)

@@ -15,6 +15,7 @@ from wire.answer import Answer, ToolCall
 Place = Literal["instructions", "conversation"]
 
 _SAID: Final = ("messages", "input", "prompt", "system", "instructions")
+_ANSWERED: Final = ("choices", "output", "output_text", "content", "error")
 _ABOUT: Final = ("user", "metadata", "safety_identifier")
 _WIRE: Final = frozenset(
     ("type", "role", "id", "call_id", "tool_call_id", "tool_use_id", "name", "status", "cache_control", "image_url",
@@ -44,8 +45,21 @@ class Rewriter(Protocol):
 
 def rewritten(example: Example, rewriter: Rewriter) -> Example:
     """The example with every text changed; keys, ids, tools and schemas stay."""
-    request = {name: _member(name, value, rewriter) for name, value in example.request.items()}
+    request = rewritten_request(example.request, rewriter)
     return replace(example, request=request, answer=_answer(example.answer, rewriter))
+
+
+def rewritten_request(request: Mapping[str, Any], rewriter: Rewriter) -> dict[str, Any]:
+    """The request's body, likewise."""
+    return {name: _member(name, value, rewriter) for name, value in request.items()}
+
+
+def rewritten_response(body: Mapping[str, Any], rewriter: Rewriter) -> dict[str, Any]:
+    """The response's body, likewise."""
+    return {
+        name: _items(value, rewriter, "conversation") if name in _ANSWERED else value
+        for name, value in body.items()
+    }
 
 
 def said(request: Mapping[str, Any]) -> str:
@@ -88,6 +102,8 @@ def _items(value: Any, rewriter: Rewriter, place: Place) -> Any:
 def _part(name: str, value: Any, rewriter: Rewriter, place: Place) -> Any:
     if name in _WIRE:
         return value
+    if name == "logprobs":
+        return None  # whose tokens spell what was said
     if name in _FREE and isinstance(value, Mapping):
         return _free(value, rewriter, place)
     return _items(value, rewriter, place)

@@ -1,4 +1,7 @@
-"""The two changes that examples go through: values to pseudonyms when kept, pseudonyms to surrogates when used."""
+"""The two changes that examples go through: values to pseudonyms when kept, pseudonyms to surrogates when used.
+
+Where the log itself must hold no values of people, records go through both before they are stored.
+"""
 
 from __future__ import annotations
 
@@ -22,16 +25,18 @@ def recognisers(more: Sequence[Recogniser] = ()) -> tuple[Recogniser, ...]:
 def veiled(example: Example, pseudonyms: Pseudonyms) -> Example:
     """The example with pseudonyms for what concerns people and for the identifiers that its answer copies."""
     found = copied(said(example.request), example.answer)
-    return rewritten(example, _Veil(pseudonyms, None if found.nothing else found))
+    return rewritten(example, Veil(pseudonyms, None if found.nothing else found))
 
 
 def unveiled(example: Example, surrogates: Surrogates) -> Example:
     """The example with a surrogate for each pseudonym."""
-    return rewritten(example, _Unveil(surrogates))
+    return rewritten(example, Unveil(surrogates))
 
 
 @dataclass(frozen=True, slots=True)
-class _Veil:
+class Veil:
+    """A rewriter from values to pseudonyms; `copied` is what one answer copies."""
+
     pseudonyms: Pseudonyms
     copied: Copied | None
 
@@ -48,7 +53,9 @@ class _Veil:
 
 
 @dataclass(frozen=True, slots=True)
-class _Unveil:
+class Unveil:
+    """A rewriter from pseudonyms to surrogates."""
+
     surrogates: Surrogates
 
     def text(self, text: str, place: Place) -> str:
