@@ -79,6 +79,7 @@ class Worker:
     def close(self) -> None:
         """Finish the journal once the last call has ended."""
         self.journal.close()
+        _complain(self.journal.unsynced().sync())
         self.board.withdraw(os.getpid())
 
 
@@ -90,7 +91,7 @@ def compose(
     settings = configuration.settings
     state = settings.state_dir
     ring = KeyRing.load(key_file(configuration), environ)
-    journal = Journal(state / "journal", ring)
+    journal = Journal(state / "journal", ring, fsync=settings.store.fsync)
     live = Live(configuration, heads)
     board = WorkerBoard(state / "workers")
     auth: Authenticator = Passthrough()
@@ -118,6 +119,8 @@ def compose(
     async def housekeeping() -> None:
         while True:
             journal.roll()
+            if unsynced := journal.unsynced():
+                _complain(await asyncio.to_thread(unsynced.sync))
             board.post(status())
             if keys is not None:
                 keys.refresh()
@@ -133,6 +136,11 @@ def compose(
     )
     worker = Worker(app, journal, live, watcher, published, board)
     return worker
+
+
+def _complain(fault: OSError | None) -> None:
+    if fault is not None:
+        log.error("the journal cannot be forced to disk: %s", fault.strerror)
 
 
 def _published(configuration: Configuration, ring: KeyRing, live: Live) -> PublishedWatcher:

@@ -263,6 +263,8 @@ class Store(Section):
     """Age at which calls are deleted; null keeps them."""
     content: bool = True
     """Whether requests and responses are stored, or only what was counted."""
+    fsync: Literal["never", "second", "always"] = "never"
+    """When a record is on the disk itself, so that it survives the machine's death and not only its processes'."""
 
 
 class Privacy(Section):

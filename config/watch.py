@@ -130,13 +130,15 @@ def _kept(fresh: Settings, running: Settings) -> tuple[Settings, tuple[str, ...]
         "store.url": fresh.store.url != running.store.url,
         "state_dir": fresh.state_dir != running.state_dir,
         "learning.enabled": fresh.learning.enabled != running.learning.enabled,
+        "store.fsync": fresh.store.fsync != running.store.fsync,
         "learning.artifacts": fresh.learning.artifacts != running.learning.artifacts,
     }
     processes = {"enabled": running.learning.enabled, "artifacts": running.learning.artifacts}
+    store = {"url": running.store.url, "fsync": running.store.fsync}
     kept = {
         "server": running.server,
         "auth": fresh.auth.model_copy(update={"mode": running.auth.mode}),
-        "store": fresh.store.model_copy(update={"url": running.store.url}),
+        "store": fresh.store.model_copy(update=store),
         "state_dir": running.state_dir,
         "learning": fresh.learning.model_copy(update=processes),
     }

@@ -31,7 +31,7 @@ _SQLITE_PRAGMAS: Final = (
     f"PRAGMA busy_timeout = {_BUSY_MS}",
     "PRAGMA auto_vacuum = INCREMENTAL",  # before the first table, or it has no effect
     "PRAGMA journal_mode = WAL",
-    "PRAGMA synchronous = NORMAL",
+    "PRAGMA synchronous = FULL",  # a segment is deleted once its records are committed
     "PRAGMA cache_size = -32768",
     "PRAGMA temp_store = MEMORY",
 )

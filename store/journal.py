@@ -2,7 +2,8 @@
 
 One process writes one segment at a time and holds a lock on it, so that the shipper can tell a live writer from a dead
 one. A segment is made under a temporary name, locked, given its header and only then renamed: whoever sees it sees it
-locked. Without fsync (the default) a record survives the death of every process, but not that of the machine.
+locked. Without fsync (the default) a record survives the death of every process, but not that of the machine; with
+"second" the machine's death costs what was written in the last second or so, with "always" nothing.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ from store.keyring import KeyRing
 from store.record import Record, encode
 from store.segment import HEADER_BYTES, SUFFIX, SegmentCipher, new_header
 
+Fsync = Literal["never", "second", "always"]
+"""When a record is on the disk itself: when the system likes, within about a second, before its answer is complete."""
+
 log = logging.getLogger(__name__)
 
 FRESH_SUFFIX: Final = ".new"
@@ -32,7 +36,8 @@ _QUIET_SECONDS: Final = 5.0
 class Journal:
     """Appends records to encrypted segments in a directory.
 
-    Made, used and closed by one thread of one process; any number of processes may share the directory.
+    Made, used and closed by one thread of one process; any number of processes may share the directory. With `fsync`
+    "second" its user calls `Unsynced.sync` of what `unsynced` returns, in whatever thread, every second.
     `segment_bytes` and `segment_seconds` bound a segment; `on_fault` hears of every record that could not be kept.
     Raises JournalError when the directory cannot be used.
     """
@@ -44,7 +49,7 @@ class Journal:
         *,
         segment_bytes: int = 64 << 20,
         segment_seconds: float = 60.0,
-        fsync: Literal["never", "always"] = "never",
+        fsync: Fsync = "never",
         on_fault: Callable[[Exception], None] | None = None,
     ) -> None:
         self.directory = directory
@@ -54,7 +59,8 @@ class Journal:
         self._ring = ring
         self._segment_bytes = segment_bytes
         self._segment_us = int(segment_seconds * 1e6)
-        self._fsync = fsync == "always"
+        self._fsync = fsync
+        self._unsynced: list[int] = []
         self._on_fault = on_fault
         self._active: _Active | None = None
         self._named_us = 0
@@ -78,11 +84,26 @@ class Journal:
         if active is not None and time.time_ns() // 1000 - active.opened_us >= self._segment_us:
             self.close()
 
+    def unsynced(self) -> Unsynced:
+        """What was written since the last call and may not be on the disk yet."""
+        active = self._active
+        if active is not None:
+            self._keep_unsynced(active)
+        descriptors, self._unsynced = self._unsynced, []
+        return Unsynced(descriptors)
+
     def close(self) -> None:
         """Finish the active segment; a later append starts another."""
         active, self._active = self._active, None
         if active is not None:
+            self._keep_unsynced(active)
             active.close()
+
+    def _keep_unsynced(self, active: _Active) -> None:
+        if self._fsync == "second" and active.dirty:
+            active.dirty = False
+            with contextlib.suppress(OSError):  # no descriptor is left: the next second has another chance
+                self._unsynced.append(os.dup(active.fd))
 
     def __enter__(self) -> Journal:
         return self
@@ -104,8 +125,8 @@ class Journal:
             active = self._active = self._open(now_us)
         try:
             active.write(plain, now_us)
-            if self._fsync:
-                os.fsync(active.fd)
+            if self._fsync == "always":
+                os.fdatasync(active.fd)
         except OSError:
             self._abandon(active)
             raise
@@ -124,7 +145,7 @@ class Journal:
         self._ring.refresh()
         self._named_us = max(now_us, self._named_us + 1)
         name = f"{self._named_us:016d}-{os.getpid()}-{os.urandom(8).hex()}{SUFFIX}"
-        return _Active.create(self.directory / name, self._ring, now_us, durable=self._fsync)
+        return _Active.create(self.directory / name, self._ring, now_us, durable=self._fsync != "never")
 
     def _lose(self, error: Exception) -> None:
         self.lost += 1
@@ -137,12 +158,37 @@ class Journal:
                 self._faults.note(second)
 
 
+class Unsynced:
+    """Descriptors of segments with writes that may not be on the disk yet."""
+
+    def __init__(self, descriptors: list[int]) -> None:
+        self._descriptors = descriptors
+
+    def sync(self) -> OSError | None:
+        """Wait until the disk has them, and close them; returns what went wrong, if anything did."""
+        fault: OSError | None = None
+        for fd in self._descriptors:
+            try:
+                os.fdatasync(fd)
+            except OSError as error:
+                fault = error
+            finally:
+                os.close(fd)
+        self._descriptors = []
+        return fault
+
+    def __len__(self) -> int:
+        return len(self._descriptors)
+
+
 class _Active:
     """The segment being written, and the lock on it."""
 
-    __slots__ = ("_cipher", "_counter", "_path", "fd", "opened_us", "size")
+    __slots__ = ("_cipher", "_counter", "_path", "dirty", "fd", "opened_us", "size")
 
     def __init__(self, path: Path, fd: int, cipher: SegmentCipher, opened_us: int) -> None:
+        self.dirty = False
+        """Whether anything was written since it was last handed out to be synced."""
         self.fd = fd
         self.size = HEADER_BYTES
         self.opened_us = opened_us
@@ -173,6 +219,7 @@ class _Active:
         frame = self._cipher.seal(plain, self._counter, now_us)
         _write_all(self.fd, frame)
         self._counter += 1
+        self.dirty = True
         self.size += len(frame)
 
     def cut(self) -> None:

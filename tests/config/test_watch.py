@@ -140,12 +140,14 @@ async def test_a_deleted_file_keeps_the_last_good(write: Write) -> None:
 async def test_what_needs_a_restart_is_kept_and_named(write: Write) -> None:
     async with watching(write(rule("one"))) as (watcher, seen):
         write(
-            "server: {port: 9999, drain: 1s}\nstore: {url: sqlite:///other.db, retain: 1d}\nstate_dir: elsewhere\n"
-            + rule("two")
+            "server: {port: 9999, drain: 1s}\nstate_dir: elsewhere\n"
+            "store: {url: sqlite:///other.db, retain: 1d, fsync: always}\n" + rule("two")
         )
         await changed(watcher, "two")
-        assert watcher.pending_restart == ("server.port", "server.drain", "store.url", "state_dir")
+        waiting = ("server.port", "server.drain", "store.url", "state_dir", "store.fsync")
+        assert watcher.pending_restart == waiting
         running = watcher.current.settings
+        assert running.store.fsync == "never"
         assert (running.server.port, running.store.retain) == (8400, 86400.0)
         assert running.store.url.endswith("/understudy.db")
         write("store: {retain: 1d}\n" + rule("two"))

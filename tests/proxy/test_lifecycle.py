@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 import httpx2
@@ -10,7 +11,7 @@ import httpx2
 from simulator.server import RunningServer
 from tests.proxy.conftest import StartProxy
 from tests.proxy.raw import connected, request
-from tests.proxy.running import RunningProxy
+from tests.proxy.running import RunningProxy, wait_for
 from tests.proxy.transport.peer import Peer, scripted
 
 JSON = "content-type: application/json"
@@ -29,6 +30,18 @@ def test_health_and_readiness_need_no_database(
     stats = httpx2.get(f"{proxy.url}/stats").json()
     assert stats["database"]["status"] == "away"
     assert stats["lag"]["bytes"] > 0
+    assert proxy.record().status == 200
+
+
+def test_what_was_written_is_forced_to_disk_within_a_second_or_so(
+    start_proxy: StartProxy, llm: RunningServer
+) -> None:
+    proxy = start_proxy(llm.url, store={"fsync": "second"})
+    assert httpx2.get(f"{proxy.base_url}/models").status_code == 200
+    answered = time.time()
+    posted = proxy.worker.board.read
+    wait_for(lambda: any(each.written > answered + 1 for each in posted()), "two rounds of housekeeping")
+    assert len(proxy.worker.journal.unsynced()) == 0
     assert proxy.record().status == 200
 
 

@@ -13,12 +13,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import pytest
 
 from store.errors import JournalError
-from store.journal import Journal
+from store.journal import Fsync, Journal, Unsynced
 from store.keyring import KeyRing
 from store.record import Record
 from store.segment import HEADER_BYTES, SUFFIX, SegmentReader
@@ -74,11 +75,11 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(place)], check=True)
 
 
-@pytest.mark.parametrize("fsync", ["never", "always"])
+@pytest.mark.parametrize("fsync", get_args(Fsync))
 def test_appended_records_are_on_disk_at_once(
-    tmp_path: Path, ring: KeyRing, make_record: MakeRecord, fsync: str
+    tmp_path: Path, ring: KeyRing, make_record: MakeRecord, fsync: Fsync
 ) -> None:
-    journal = Journal(tmp_path, ring, fsync="always" if fsync == "always" else "never")
+    journal = Journal(tmp_path, ring, fsync=fsync)
     records = [make_record(number, size=number * 1000) for number in range(20)]
     for count, record in enumerate(records, 1):
         assert journal.append(record)
@@ -86,6 +87,42 @@ def test_appended_records_are_on_disk_at_once(
     assert read(tmp_path, ring) == records
     assert (journal.lost, journal.last_error) == (0, None)
     journal.close()
+
+
+def test_what_was_written_is_handed_out_once_to_be_synced(
+    tmp_path: Path, ring: KeyRing, make_record: MakeRecord
+) -> None:
+    opened = len(os.listdir("/proc/self/fd"))
+    journal = Journal(tmp_path, ring, fsync="second", segment_bytes=2000)
+    assert not journal.unsynced()
+    for number in range(6):
+        journal.append(make_record(number, size=1000))
+    assert len(segments(tmp_path)) == 3
+    written = journal.unsynced()
+    assert len(written) == 3
+    assert not journal.unsynced()
+    journal.append(make_record(7))
+    journal.close()
+    assert len(last := journal.unsynced()) == 1
+    assert (written.sync(), written.sync(), last.sync()) == (None, None, None)
+    assert len(os.listdir("/proc/self/fd")) == opened
+
+
+@pytest.mark.parametrize("fsync", ["never", "always"])
+def test_only_the_journal_that_syncs_later_hands_anything_out(
+    tmp_path: Path, ring: KeyRing, make_record: MakeRecord, fsync: Fsync
+) -> None:
+    with Journal(tmp_path, ring, fsync=fsync) as journal:
+        journal.append(make_record(1))
+        assert not journal.unsynced()
+
+
+def test_a_disk_that_does_not_sync_is_told(tmp_path: Path) -> None:
+    reading, writing = os.pipe()  # which cannot be synced
+    os.close(writing)
+    fault = Unsynced([reading]).sync()
+    assert fault is not None
+    assert fault.errno == errno.EINVAL
 
 
 def test_nothing_is_made_before_the_first_record(
