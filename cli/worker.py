@@ -80,7 +80,7 @@ class Worker:
         """Finish the journal once the last call has ended."""
         self.journal.close()
         _complain(self.journal.unsynced().sync())
-        self.board.withdraw(os.getpid())
+        self.board.withdraw(self.status())
 
 
 def compose(

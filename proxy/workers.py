@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import logging
 import os
 import time
 from pathlib import Path
@@ -11,6 +13,11 @@ import msgspec
 
 from proxy.engine_server import ServerStatus
 from proxy.published import LearnedStatus
+
+log = logging.getLogger("understudy.workers")
+
+LOST_FILE: Final = "lost"
+"""Records that workers which are gone could not append."""
 
 STALE_SECONDS: Final = 10.0
 """A worker that has not written for this long is gone."""
@@ -64,11 +71,34 @@ class WorkerBoard:
             except (OSError, msgspec.MsgspecError):
                 continue
             if time.time() - status.written > STALE_SECONDS:
-                path.unlink(missing_ok=True)
+                self.withdraw(status)
             else:
                 found.append(status)
         return sorted(found, key=lambda status: status.pid)
 
-    def withdraw(self, pid: int) -> None:
-        """Remove a worker's file at its orderly end."""
-        (self._directory / f"{pid}.json").unlink(missing_ok=True)
+    def withdraw(self, status: WorkerStatus) -> None:
+        """Remove a worker's file at its end; what it lost stays counted."""
+        try:
+            (self._directory / f"{status.pid}.json").unlink()
+        except FileNotFoundError:
+            return  # somebody else was first, and has counted it
+        if status.journal_lost:
+            try:
+                self._add_lost(status.journal_lost)
+            except (OSError, ValueError) as error:
+                log.error("%d lost records are not counted any more: %s", status.journal_lost, error)
+
+    def lost_before(self) -> int:
+        """Records that workers which are gone could not append."""
+        try:
+            return int((self._directory / LOST_FILE).read_text() or 0)
+        except (OSError, ValueError):
+            return 0
+
+    def _add_lost(self, many: int) -> None:
+        fd = os.open(self._directory / LOST_FILE, os.O_RDWR | os.O_CREAT, 0o600)
+        with os.fdopen(fd, "r+") as file:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            total = int(file.read() or 0) + many
+            file.seek(0)
+            file.write(str(total))

@@ -95,7 +95,7 @@ class Readings:
             "quarantined": status.quarantined if status else 0,
             "corrupt": status.corrupt if status else 0,
             "torn": status.torn if status else 0,
-            "lost": sum(worker.journal_lost for worker in self.workers()),
+            "lost": self._board.lost_before() + sum(worker.journal_lost for worker in self.workers()),
         }
 
     def config(self) -> dict[str, Any]:
