@@ -24,6 +24,7 @@ import orjson
 import yaml
 
 from benchmarks.machine import machine
+from benchmarks.records import record_of
 from benchmarks.requirement import Requirement
 from benchmarks.table import table
 from simulator.desk.prompts import ORDER_SCHEMA, SYSTEM, TOOLS
@@ -32,7 +33,7 @@ from store.database import open_engine, upgrade
 from store.database_sink import DatabaseSink
 from store.keyring import DIGEST, KeyRing, Sealer
 from store.prices import Prices
-from store.record import Attempt, Record
+from store.record import Record
 
 _MILLION: Final = 1_000_000
 _SECONDS: Final = 120
@@ -178,39 +179,17 @@ def _record(number: int, request: dict[str, Any], said: str) -> Record:
         }
     )
     chance = random.Random(number)
-    return Record(
+    return record_of(
         id=(started // 1000).to_bytes(6, "big") + b"\x70\x00\x80" + number.to_bytes(7, "big"),
         started_us=started,
         duration_us=chance.randrange(300_000, 3_000_000),
         first_byte_us=250_000,
         overhead_us=300,
-        endpoint="chat.completions",
-        method="POST",
-        path="/v1/chat/completions",
-        status=200,
-        stream=False,
-        route="upstream",
-        target="openai",
         requested_model="gpt-4o-mini",
         served_model="gpt-4o-mini",
-        understudy="",
-        task="",
-        rule="defaults",
         reason="no understudy is certified for this call",
-        confidence=None,
-        fallback="",
-        key="",
-        session="",
-        config="0123abcd",
-        upstream_request_id="",
-        request_type="application/json",
-        response_type="application/json",
-        response_encoding="",
         request=body,
         response=answer,
-        request_size=len(body),
-        response_size=len(answer),
-        attempts=(Attempt("upstream", "openai", 200, "", 300_000),),
     )
 
 

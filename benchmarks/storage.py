@@ -25,6 +25,7 @@ import orjson
 import zstandard
 
 from benchmarks.machine import machine
+from benchmarks.records import record_of
 from benchmarks.requirement import Requirement
 from benchmarks.table import table
 from store.database import open_engine, upgrade
@@ -196,38 +197,18 @@ def _record(
     duration = 400_000 + int(chance[:8], 16) % 2_000_000
     sent = orjson.dumps(request)
     received = orjson.dumps(_completion(number, chance, message, usage or _usage(len(sent), message)))
-    return Record(
+    return record_of(
         id=(started // 1000).to_bytes(6, "big") + b"\x70\x00\x80" + bytes.fromhex(chance[:14]),
         started_us=started,
         duration_us=duration,
         first_byte_us=duration - 5_000,
         overhead_us=300 + duration % 700,
-        endpoint="chat.completions",
-        method="POST",
-        path="/v1/chat/completions",
-        status=200,
-        stream=False,
-        route="upstream",
-        target="openai",
         requested_model=str(request.get("model", "gpt-4o")),
-        served_model="gpt-4o-2024-08-06",
-        understudy="",
-        task="",
-        rule="defaults",
         reason="no rule matched and no understudy is live",
-        confidence=None,
-        fallback="",
-        key="",
-        session="",
         config="0123456789ab",
         upstream_request_id="req_" + chance[:32],
-        request_type="application/json",
-        response_type="application/json",
-        response_encoding="",
         request=sent,
         response=received,
-        request_size=len(sent),
-        response_size=len(received),
         attempts=(Attempt("upstream", "openai", 200, "", duration - 400),),
         user_agent="OpenAI/Python 3.54.0",
     )

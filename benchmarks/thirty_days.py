@@ -12,6 +12,7 @@ from typing import Final
 
 import orjson
 
+from benchmarks.records import record_of
 from store.call_id import show
 from store.database import open_engine, upgrade
 from store.database_sink import DatabaseSink
@@ -91,17 +92,13 @@ def _record(started: int, number: int, chosen: random.Random) -> Record:
     target = "gpu0" if replaced else "openai"
     status = 200 if number >= _OLDEST else FAILED
     request, response = _asked(number), _said(number)
-    return Record(
+    return record_of(
         id=(started // 1000).to_bytes(6, "big") + chosen.randbytes(10),
         started_us=started,
         duration_us=duration,
         first_byte_us=duration // 2,
         overhead_us=chosen.randrange(80, 900),
-        endpoint="chat.completions",
-        method="POST",
-        path="/v1/chat/completions",
         status=status,
-        stream=False,
         route="slm" if replaced else "upstream",
         target=target,
         requested_model="gpt-4o-mini",
@@ -111,18 +108,9 @@ def _record(started: int, number: int, chosen: random.Random) -> Record:
         rule="extract",
         reason="rule extract",
         confidence=0.98 if replaced else None,
-        fallback="",
-        key="",
         session=str(number // 10),
-        config="0" * 12,
-        upstream_request_id="",
-        request_type="application/json",
-        response_type="application/json",
-        response_encoding="",
         request=request,
         response=response,
-        request_size=len(request),
-        response_size=len(response),
         attempts=(Attempt("slm" if replaced else "upstream", target, status, "", duration),),
     )
 

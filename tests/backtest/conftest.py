@@ -12,13 +12,14 @@ import orjson
 import pytest
 from sqlalchemy import Engine
 
+from benchmarks.records import record_of
 from config.load import Configuration, configuration
 from config.settings import Settings
 from store.database import open_engine, upgrade
 from store.database_sink import DatabaseSink
 from store.keyring import DIGEST, KeyRing, MasterKey, Sealer
 from store.prices import Prices
-from store.record import Attempt, Record
+from store.record import Record
 from store.scan import Scan
 
 START_US = 1_790_000_000_000_000
@@ -75,39 +76,14 @@ def record(number: int, body: Mapping[str, Any] | None = None, **changed: Any) -
     started = START_US + number * 1_000_000
     request = orjson.dumps(chat(f"This is letter number {number} of many") if body is None else body)
     response = orjson.dumps(answered())
-    made = Record(
+    made = record_of(
         id=(started // 1000).to_bytes(6, "big") + b"\x70\x00\x80" + number.to_bytes(7, "big"),
         started_us=started,
         duration_us=1_000_000,
-        first_byte_us=900,
-        overhead_us=80,
-        endpoint="chat.completions",
-        method="POST",
-        path="/v1/chat/completions",
-        status=200,
-        stream=False,
-        route="upstream",
-        target="openai",
-        requested_model="gpt-4o",
         served_model="gpt-4o",
-        understudy="",
-        task="",
-        rule="defaults",
         reason="no understudy is certified for this call",
-        confidence=None,
-        fallback="",
-        key="",
-        session="",
-        config="0123abcd",
-        upstream_request_id="",
-        request_type="application/json",
-        response_type="application/json",
-        response_encoding="",
         request=request,
         response=response,
-        request_size=len(request),
-        response_size=len(response),
-        attempts=(Attempt("upstream", "openai", 200, "", 1400),),
         user_agent="agent/1",
     )
     return msgspec.structs.replace(made, **changed)

@@ -10,6 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from benchmarks.records import record_of
 from cli import calls, db, keys
 from cli.context import MIRROR_FILE, open_store
 from cli.shipping import journal_of
@@ -22,7 +23,6 @@ from store.prices import Prices
 from store.proxy_keys import read_mirror
 from store.record import Record
 from store.shipper import Shipper
-from tests.records import record_of
 from tests.store.memory_sink import MemorySink, fill
 
 _STARTED_US = 1_790_000_000_000_000

@@ -20,6 +20,7 @@ import orjson
 import yaml
 from sqlalchemy import Engine
 
+from benchmarks.records import id_at, record_of
 from cli.context import key_file
 from cli.in_force import InForce
 from cli.shipping import build
@@ -40,7 +41,6 @@ from store.deployments import DeploymentRow, Deployments
 from store.journal import Journal
 from store.keyring import KeyRing
 from store.record import Attempt
-from tests.records import id_at, record_of
 
 TASK = "support/ticket-label"
 NAME = f"{TASK}@1"

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
+from benchmarks.records import record_of
 from store.keyring import KeyRing, MasterKey
 from store.record import Record
-from tests.records import record_of
 
 MakeRecord = Callable[..., Record]
 

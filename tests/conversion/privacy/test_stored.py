@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.records import record_of
 from cli.context import open_store
 from cli.shipping import sink_of
 from conversion.privacy.checksums import luhn_valid
@@ -18,7 +19,6 @@ from store.keyring import DIGEST, KeyRing, MasterKey, Sealer
 from store.prices import Prices
 from store.reading import Reader
 from store.record import Record
-from tests.records import record_of
 
 EMAIL = "ana.lopez7@example.org"
 CARD = "4111 1111 1111 1111"

@@ -14,6 +14,7 @@ import psycopg
 import pytest
 from sqlalchemy import Engine
 
+from benchmarks.records import id_at
 from store.calls import Calls
 from store.database import open_engine, upgrade
 from store.database_sink import DatabaseSink
@@ -21,7 +22,6 @@ from store.keyring import DIGEST, KeyRing, Sealer
 from store.prices import Prices
 from store.record import Record
 from tests.postgres import postgres_server as running_postgres
-from tests.records import id_at
 
 PRICES = Prices(
     {

@@ -1,4 +1,4 @@
-"""The one builder of records that tests share."""
+"""The one builder of records that benchmarks and tests share."""
 
 from __future__ import annotations
 
