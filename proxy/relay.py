@@ -137,6 +137,7 @@ class Relay:
                 if is_events and self._ends(data):
                     self._note_usage()
                     self._finish(call)
+                call.waits()  # for an agent that reads slowly, too
                 await agent.send(data)
             call.waits()
         call.resumes()
