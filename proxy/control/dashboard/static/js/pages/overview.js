@@ -33,18 +33,27 @@ export function open(place, { query, signal, go }) {
 function page(stats, timeline, tasks, changes) {
   if (stats.database.status !== "ok")
     return h("p", { class: "note", role: "status" }, `The database is away, so figures are missing; calls are served and kept. ${stats.database.error}`);
-  return [summary(stats), charts(timeline),
+  return [headline(stats), summary(stats), charts(timeline),
     h("div", { class: "grid" },
       card("Tasks", table({ caption: "The tasks with most calls", columns: taskColumns(), rows: tasks.slice(0, 8), empty: "No task was found yet: understudy convert looks for them." })),
       card("What changed", changeList(changes)))];
+}
+
+// What the figures come to, for who has ten seconds.
+function headline(stats) {
+  if (!stats.routable) return h("p", { class: "headline" }, "No calls in this window yet. Point an agent's base_url at this proxy, and they appear here.");
+  if (!stats.replaced) return h("p", { class: "headline" }, `The LLM answered all ${count(stats.routable)} calls and cost ${dollars(stats.cost)}. Nothing is replaced yet.`);
+  const alone = stats.cost + stats.cost_avoided;
+  return h("p", { class: "headline" }, "Small models answered ", h("b", {}, percent(stats.replacement_rate.calls)), ` of ${count(stats.routable)} calls. You spent ${dollars(stats.cost)} `,
+    alone > 0 && ["instead of ", dollars(alone), ": ", h("b", {}, `${dollars(stats.cost_avoided)} avoided`), ` (${percent(stats.cost_avoided / alone)}).`]);
 }
 
 function summary(stats) {
   const rate = stats.replacement_rate;
   return tiles([
     { name: "Replaced, by calls", value: percent(rate.calls), more: `${count(stats.replaced)} of ${count(stats.routable)} routable calls`, main: true },
-    { name: "By tokens", value: percent(rate.tokens) },
-    { name: "By dollars", value: percent(rate.dollars) },
+    { name: "Replaced, by tokens", value: percent(rate.tokens), more: "of all tokens" },
+    { name: "Replaced, by dollars", value: percent(rate.dollars), more: "of the LLM's list price" },
     { name: "Cost avoided", value: dollars(stats.cost_avoided), more: `spent ${dollars(stats.cost)}` },
     { name: "Fallbacks", value: count(Object.values(stats.fallbacks).reduce((sum, each) => sum + each, 0)), more: Object.entries(stats.fallbacks).map(([cause, number]) => `${cause} ${number}`).join(", ") || "none" },
     { name: "Added by the proxy", value: milliseconds(stats.overhead_ms.p50), more: `p99 ${milliseconds(stats.overhead_ms.p99)}` },
