@@ -8,12 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import httpx2
-import psutil
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.demonstration import Demonstration, demonstrated
 from tests.browser.site import eventually
+from tests.demonstration import Demonstration, demonstrated
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
@@ -91,11 +90,7 @@ def test_the_rate_climbs_and_a_rule_that_is_edited_moves_it(
 
 def _ends_clean(demo: Demonstration) -> None:
     """Ctrl-C ends it at once, without a traceback, and nothing of it runs on."""
-    started = demo.processes()
-    assert len(started) >= 4
-    began = time.monotonic()
-    code = demo.stop()
-    assert code == 130, demo.said[-2000:]
-    assert time.monotonic() - began < 60
+    assert len(demo.processes()) >= 4
+    assert demo.stop() == 130, demo.said[-2000:]
     assert "Traceback" not in demo.said
-    assert not [each for each in started if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
+    assert demo.left_behind() == []

@@ -12,7 +12,7 @@ export function chart({ title, since, until, times, lines, format, top = null })
     const mark = h("i");
     mark.style.background = colour(`--series-${index + 1}`);
     return h("li", {}, mark, `${line.name} ${line.bars ? `${format(sum(line.values))} in all` : format(last(line.values))}`);
-  }), lines.some((line) => !line.bars) && h("li", {}, "(latest)"));
+  }));
   const columns = [
     { name: "time", cell: (index) => when(times[index]) },
     ...lines.map((line) => ({ name: line.name, number: true, cell: (index) => format(line.values[index]) })),
@@ -21,7 +21,7 @@ export function chart({ title, since, until, times, lines, format, top = null })
     table({ caption: title, columns, rows: times.map((_, index) => index).reverse() }));
   if (times.length) draw(plot, { since, until, times, lines, format, top });
   else plot.append(h("p", { class: "quiet" }, "No calls in this window yet."));
-  return h("figure", {}, h("figcaption", {}, title), legend, plot, figures);
+  return h("figure", {}, h("figcaption", {}, title, lines.some((line) => !line.bars) && h("small", {}, "latest values")), legend, plot, figures);
 }
 
 // How uPlot writes times: by the distance between marks, with the day beside the first hour of each.
