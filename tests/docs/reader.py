@@ -23,6 +23,7 @@ NOT_RUN: Mapping[str, str] = {
     "docker compose": "needs Docker; tests/deploy holds the file to what Docker's schema asks",
     "install -": "installs into the system; tests/deploy starts the proxy on that configuration",
     "python3 -m venv": "installs into the system",
+    "understudy demo --trace": "takes minutes; tests/cli/test_demo.py runs it",
     "systemctl": "needs systemd; tests/deploy reads the unit with systemd-analyze",
     "understudy engine start": "needs vLLM and a model; tests/serving/vllm starts both",
 }
