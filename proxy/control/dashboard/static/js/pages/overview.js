@@ -62,7 +62,14 @@ function summary(stats) {
   ]);
 }
 
-function charts({ points, since, until, width }) {
+// What has only just begun says little: a stretch of which less than a quarter has passed waits until more has.
+function settled(points, width) {
+  const begun = points.length > 1 && Date.now() / 1000 - points.at(-1).at < width / 4;
+  return begun ? points.slice(0, -1) : points;
+}
+
+function charts({ points: all, since, until, width }) {
+  const points = settled(all, width);
   const extent = { since: since || (points[0]?.at ?? until - width), until };
   const times = points.map((point) => point.at);
   const line = (name, value) => ({ name, values: points.map(value) });
@@ -73,7 +80,7 @@ function charts({ points, since, until, width }) {
       lines: [line("calls", (point) => point.replacement_rate.calls), line("tokens", (point) => point.replacement_rate.tokens), line("dollars", (point) => point.replacement_rate.dollars)],
     })),
     h("section", { class: "card", "aria-label": "Cost avoided" }, chart({
-      title: "Cost avoided", ...extent, times, format: dollars, lines: [{ ...line("avoided", (point) => point.cost_avoided), bars: true }],
+      title: "Cost avoided", ...extent, times: all.map((point) => point.at), format: dollars, lines: [{ name: "avoided", values: all.map((point) => point.cost_avoided), bars: true }],
     })),
     h("section", { class: "card", "aria-label": "Latency by route" }, chart({
       title: "Latency by route", ...extent, times, format: milliseconds,
