@@ -57,7 +57,7 @@ screenshots: $(STAMP) ## pictures of the dashboard for the documentation
 	UNDERSTUDY_SCREENSHOTS=docs/screenshots $(BIN)/python -m pytest tests/browser/test_pages.py
 
 docs: $(STAMP) ## the documentation as a site, in site/
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 check: lint types imports ## lint, types and import contracts
 

@@ -88,11 +88,13 @@ class Experiences:
         return self._upstream.get(model) or _merged(self._upstream.values())
 
     def _learn(self, key: CellKey, cell: Cell) -> None:
+        """The log does not name the small model that was asked and did not answer: under the rule that decided then, it is
+        the one that is asked today; what another rule did says nothing of it."""
         labels = cell.labels
         if labels.route == "slm":
             self._answered[labels.understudy] += cell.calls
             merge(self._times[labels.understudy], cell.times)
-        elif key.fallback and key.today.route == "slm":
+        elif key.fallback and key.today.route == "slm" and key.today.rule == labels.rule:
             self._declined[key.today.understudy] += cell.calls
         elif not key.fallback:
             merge(self._upstream[labels.model], cell.times)

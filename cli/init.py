@@ -135,7 +135,17 @@ def text(upstream: str, key_env: str, reach: Reach, engine: str, port: int) -> s
 
 
 def _ask(asked: bool, question: str, default: str) -> str:
-    return str(typer.prompt(question, default=default)).strip() if asked else default
+    if not asked:
+        return default
+    try:
+        return str(typer.prompt(question, default=default)).strip()
+    except typer.Abort:
+        if sys.stdin.isatty():  # Ctrl-C
+            raise
+        print(file=sys.stderr)
+        fail(
+            f"nobody answers {question!r}; take the defaults with --yes, or give options: understudy init --help"
+        )
 
 
 def _reach(answer: str) -> Reach:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Annotated, Any
 
 import httpx2
@@ -51,13 +52,16 @@ def stats(
 
 
 def _watch(read: Read) -> None:
-    with Live(console=Console(), auto_refresh=False, screen=False) as live:
-        try:
+    console = Console()
+    with suppress(KeyboardInterrupt):
+        if not console.is_terminal:  # a file or a pipe has no screen to write over: one table after the other
+            while True:
+                print(render(read()), flush=True)
+                time.sleep(_REFRESH_SECONDS)
+        with Live(console=console, auto_refresh=False, screen=False) as live:
             while True:
                 live.update(Text(render(read())), refresh=True)
                 time.sleep(_REFRESH_SECONDS)
-        except KeyboardInterrupt:
-            return
 
 
 def _from_store(configuration: Configuration, window: Window, by: str | None) -> Read:

@@ -10,6 +10,7 @@ from typing import Any, Final
 import httpx2
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.padding import Padding
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -67,7 +68,7 @@ class Scoreboard:
         tasks = task_table(self._stage.ask("/tasks", window="1h")["tasks"])
         dashboard = Text(f"{self._stage.proxy.url}/dashboard", style="dim")
         return Panel(
-            Group(summary, ProgressBar(total=1, completed=rate), tasks, dashboard),
+            Group(summary, Padding(ProgressBar(total=1, completed=rate), (0, 0, 1, 0)), tasks, dashboard),
             title=self._act.split(":")[0],
         )
 

@@ -56,7 +56,8 @@ def play(
             "Prove: the agent goes on; understudies answer in the shadow, then 5% and 25% of sessions, then all."
         )
         with workers.working():
-            _proved(stage, acts.patience)
+            if not _proved(stage, acts.patience):
+                console.print("  no understudy is good enough: every call stays with the LLM")
         _told(console, stage, "during")
 
         if interlude is not None:
@@ -86,14 +87,14 @@ def _nothing() -> None:
     """The scoreboard shows the progress."""
 
 
-def _proved(stage: Stage, patience: float) -> None:
-    """Wait until every understudy is live or demoted; what is not by then goes on as it is."""
+def _proved(stage: Stage, patience: float) -> bool:
+    """Wait until every understudy is live or demoted; what is not by then goes on as it is. False where there is none."""
     deadline = time.monotonic() + patience
-    while time.monotonic() < deadline:
-        states = _states(stage)
-        if states and all(state in _ENDED for state in states):
-            return
+    while states := _states(stage):
+        if all(state in _ENDED for state in states) or time.monotonic() > deadline:
+            return True
         time.sleep(_LOOK_SECONDS)
+    return False
 
 
 def _states(stage: Stage) -> Sequence[str]:

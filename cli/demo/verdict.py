@@ -36,13 +36,15 @@ class Verdict:
         return self.replaced / self.calls if self.calls else 0.0
 
     @property
-    def agreement(self) -> float:
-        return self.agreed / self.replaced if self.replaced else 1.0
+    def agreement(self) -> float | None:
+        """None where nothing was replaced: then there is nothing that could agree."""
+        return self.agreed / self.replaced if self.replaced else None
 
     @property
     def line(self) -> str:
         """The demonstration's last line."""
-        return f"replacement rate {self.rate:.1%} of {self.calls:,} calls, agreement {self.agreement:.1%}"
+        agreement = "-" if self.agreement is None else f"{self.agreement:.1%}"
+        return f"replacement rate {self.rate:.1%} of {self.calls:,} calls, agreement {agreement}"
 
 
 def verdict(stage: Stage, since: int, kinds: Mapping[str, Kind]) -> Verdict:

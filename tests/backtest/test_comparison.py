@@ -93,6 +93,13 @@ def test_a_small_model_answers_as_often_as_it_did(stored: Stored) -> None:
     assert report.recorded_rate == pytest.approx(8 / 20)
 
 
+def test_what_fell_back_under_another_rule_says_nothing_of_this_small_model(stored: Stored) -> None:
+    stored.fill([record(n, fallback="confidence", rule="of old", confidence=0.3) for n in range(4)])
+    report = compare(stored, configured(), configured(TO_SMALL))
+    assert report.other.replaced == 4
+    assert "small has never been asked" in " ".join(report.notes)
+
+
 def test_rules_that_send_back_cost_the_list_price(stored: Stored) -> None:
     stored.fill(
         [*(_replaced(n) for n in range(4)), *(record(10 + n, chat("Else, somebody said")) for n in range(4))]

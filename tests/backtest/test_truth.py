@@ -25,7 +25,7 @@ from store.database import open_engine
 from store.keyring import KeyRing, Sealer
 from tests.proxy.running import RunningProxy, start
 
-TRACE = "crewai_http"
+TRACES = ("crewai_http", "tau1_airline_gpt4o")
 EVERY = 6
 """One call in so many is replayed."""
 
@@ -46,9 +46,9 @@ CHANGES: Mapping[str, Sequence[Mapping[str, Any]]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def trace() -> Path:
-    path = data_folder() / f"{TRACE}.jsonl.xz"
+@pytest.fixture(scope="module", params=TRACES)
+def trace(request: pytest.FixtureRequest) -> Path:
+    path = data_folder() / f"{request.param}.jsonl.xz"
     if not path.exists():
         pytest.skip(f"no recorded calls at {path}: set UNDERSTUDY_DATA")
     return path

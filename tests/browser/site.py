@@ -17,6 +17,7 @@ from simulator.agent import SupportDeskAgent
 from simulator.tickets import tickets
 from store.database import upgrade
 from store.proxy_keys import ProxyKeys, Role
+from tests.browser.history import write
 from tests.proxy.stored_tasks import LABEL, fill
 
 SMALL_MODEL = "classify-0.6b"
@@ -57,10 +58,10 @@ class Site:
         )
         return sum(agent.work(ticket.text).calls for ticket in tickets(count, seed=seed))
 
-    def stats(self, by: str = "rule") -> dict[str, object]:
-        """The statistics of the last hour."""
+    def stats(self, by: str = "rule", window: str = "1h") -> dict[str, object]:
+        """The statistics of a window."""
         answer: dict[str, object] = httpx2.get(
-            f"{self.url}/stats", params={"window": "1h", "by": by}, timeout=10
+            f"{self.url}/stats", params={"window": window, "by": by}, timeout=10
         ).json()
         return answer
 
@@ -80,6 +81,17 @@ class Site:
         with open_store(self.configuration) as store:
             fill(store.engine, store.ring, time.time_ns() // 1000, [call["id"] for call in calls])
 
+    def remember(self) -> str:
+        """Have the store know of a week of calls; returns the id of one that an understudy answered."""
+        with open_store(self.configuration) as store:
+            upgrade(store.configuration.settings.store.url)
+            count = write(store.engine, store.ring, time.time_ns() // 1000)
+        self.settled(count, "7d")
+        calls = httpx2.get(f"{self.url}/calls", params={"route": "slm", "limit": 1}, timeout=10).json()[
+            "calls"
+        ]
+        return str(calls[0]["id"])
+
     def key(self, role: Role) -> str:
         """A new proxy key, once the proxy knows it."""
         with open_store(self.configuration) as store:
@@ -89,16 +101,16 @@ class Site:
         eventually(lambda: httpx2.get(f"{self.url}/stats", headers=headers).status_code != 401, "the key")
         return secret
 
-    def settled(self, calls: int) -> None:
+    def settled(self, calls: int, window: str = "1h") -> None:
         """Wait until so many calls are in the database."""
-        eventually(lambda: self.stats()["calls"] == calls, f"{calls} calls in the database")
+        eventually(lambda: self.stats(window=window)["calls"] == calls, f"{calls} calls in the database")
 
 
-def eventually(condition: Callable[[], object], what: str) -> None:
+def eventually(condition: Callable[[], object], what: str, patience: float = DEADLINE) -> None:
     """Wait until a condition holds."""
-    deadline = time.monotonic() + DEADLINE
+    deadline = time.monotonic() + patience
     while not condition():
-        assert time.monotonic() < deadline, f"waited {DEADLINE:g} s for {what}"
+        assert time.monotonic() < deadline, f"waited {patience:g} s for {what}"
         time.sleep(0.05)
 
 

@@ -47,6 +47,13 @@ def test_four_questions_are_asked(out: Path) -> None:
     assert settings.upstreams["llm"].api_key_env == "LLM_KEY"
 
 
+def test_who_has_nobody_to_answer_is_told_what_to_do(out: Path) -> None:
+    code, told = _init(answers="https://llm.example/v1\n")
+    assert code == 2
+    assert "nobody answers 'Variable that holds its key'; take the defaults with --yes" in told
+    assert not out.exists()
+
+
 def test_what_is_given_is_not_asked(out: Path) -> None:
     given = ("--upstream", "https://llm.example/v1", "--key-env", "K", "--reach", "here", "--engine", "none")
     code, told = _init(*given, "--port", "9000")

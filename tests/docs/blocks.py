@@ -49,7 +49,9 @@ def blocks(page: Path) -> list[Block]:
         title = _TITLE.search(match["options"])
         line = text.count("\n", 0, match.start()) + 1
         found.append(Block(page, line, match["language"], title[1] if title else "", match["text"]))
-    assert len(_FENCE.findall(text)) == 2 * len(found), f"{page}: a fence that is not at the beginning of its line"
+    assert len(_FENCE.findall(text)) == 2 * len(found), (
+        f"{page}: a fence that is not at the beginning of its line"
+    )
     return found
 
 

@@ -7,10 +7,11 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Timer
 
 from tests.docs.blocks import Block, Command
 
@@ -21,8 +22,8 @@ NOT_RUN: Mapping[str, str] = {
     "cp deploy/env.example": "needs Docker; tests/deploy reads the file",
     "docker compose": "needs Docker; tests/deploy holds the file to what Docker's schema asks",
     "install -": "installs into the system; tests/deploy starts the proxy on that configuration",
-    "pip install": "installs from a registry; tests/deploy installs the project itself",
     "python3 -m venv": "installs into the system",
+    "understudy demo --trace": "takes minutes; tests/cli/test_demo.py runs it",
     "systemctl": "needs systemd; tests/deploy reads the unit with systemd-analyze",
     "understudy engine start": "needs vLLM and a model; tests/serving/vllm starts both",
 }
@@ -31,7 +32,7 @@ not exist."""
 UNTIL_STOPPED = ("understudy serve", "understudy simulate", "understudy stats --watch")
 """Commands that run until they are stopped: they are, once they have said something."""
 ILLUSTRATED: Mapping[str, str] = {
-    "understudy rules backtest": "its figures are of a larger log; the names of its figures are compared",
+    "understudy rules backtest": "its figures are of a larger log; their names are compared",
 }
 """Commands whose output differs from what the page shows."""
 _VARIES = (
@@ -93,13 +94,11 @@ class Reader:
 
     def _compare(self, command: Command, output: str, place: str) -> None:
         said = _plain(output)
-        for line in command.shown:
-            if any(command.typed.startswith(beginning) for beginning in ILLUSTRATED):
-                name = re.split(r"\s{2,}", line)[0]
-                if not line.startswith(name) or not re.fullmatch(r"[a-z][a-z0-9 ]*|  of tokens", name):
-                    continue
-                line = name
-            assert _plain(line) in said, f"{place}: {command.typed}\nthe page shows: {line}\nit says:\n{output}"
+        lines = _names(command.shown) if command.typed.startswith(tuple(ILLUSTRATED)) else command.shown
+        for line in lines:
+            assert _plain(line) in said, (
+                f"{place}: {command.typed}\nthe page shows: {line}\nit says:\n{output}"
+            )
 
     def _run(self, typed: str) -> tuple[str, int]:
         done = subprocess.run(
@@ -110,19 +109,39 @@ class Reader:
 
     def _until_it_speaks(self, typed: str) -> tuple[str, int]:
         """Run until there is output and then as Ctrl-C does; returns 0 where the command ends as it should then."""
-        with subprocess.Popen(
+        with _interruptible(), subprocess.Popen(
             ["bash", "-c", f"exec {typed}"], cwd=self.folder, env=dict(self.environment), text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True,
         ) as process:  # fmt: skip
             assert process.stdout is not None
-            timed_out = time.monotonic() + DEADLINE
+            watchdog = Timer(DEADLINE, os.killpg, (process.pid, signal.SIGKILL))
+            watchdog.start()
             first = process.stdout.readline()
-            while first and "listening" not in first and "replacement" not in first:
-                assert time.monotonic() < timed_out
-                first += process.stdout.readline()
+            while "listening" not in first and "replacement" not in first:
+                line = process.stdout.readline()
+                assert line, f"{typed} said neither that it listens nor a rate:\n{first}"
+                first += line
             os.killpg(process.pid, signal.SIGINT)
             rest, _ = process.communicate(timeout=DEADLINE)
+            watchdog.cancel()
         return first + rest, 0 if process.returncode in (0, 130) else process.returncode
+
+
+def _names(shown: tuple[str, ...]) -> list[str]:
+    """What a table says whatever its figures are: the names of the first one's lines, and the heads of those after it."""
+    heads = [line for line in shown if line.startswith(("task ", "rule "))]
+    first = shown[: shown.index(heads[0])]
+    return [re.split(r"\s{2,}", line.strip())[0] for line in first if not line.startswith(" " * 3)] + heads
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Processes that begin meanwhile heed Ctrl-C, also where the tests themselves do not: in a shell's background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _plain(text: str) -> str:

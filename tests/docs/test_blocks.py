@@ -7,6 +7,7 @@ import re
 import shutil
 import sqlite3
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -29,10 +30,12 @@ from simulator.settings import Settings
 from simulator.support_desk import SupportDesk
 from simulator.tickets import tickets
 from tests.docs.blocks import PAGES, ROOT, Block, blocks, commands
-from tests.docs.reader import NOT_RUN, Reader
+from tests.docs.reader import DEADLINE, NOT_RUN, Reader
 from tests.outside import frameworks_python, kept_inside
 
-FRAMEWORK = re.compile(r"^(?:from|import) (agents|anthropic|langchain_openai|litellm|pydantic_ai)\b", re.MULTILINE)
+FRAMEWORK = re.compile(
+    r"^(?:from|import) (agents|anthropic|langchain_openai|litellm|pydantic_ai)\b", re.MULTILINE
+)
 FRAMEWORK_BLOCKS = [
     block
     for page in PAGES
@@ -85,10 +88,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 
 def _settled(url: str, calls: int) -> None:
-    for _ in range(600):
-        if httpx2.get(f"{url}/stats", timeout=30).json()["calls"] == calls:
-            return
-    pytest.fail("the calls did not reach the database")
+    deadline = time.monotonic() + DEADLINE
+    while httpx2.get(f"{url}/stats", timeout=30).json()["calls"] != calls:
+        assert time.monotonic() < deadline, "the calls did not reach the database"
 
 
 @pytest.fixture
@@ -114,7 +116,7 @@ def reader(house: House, tmp_path: Path) -> Iterator[Reader]:
     }
     with kept_inside() as environment:
         yield Reader(
-            tmp_path, environment | _surroundings(tmp_path), replaced, lambda: house.llm.counts.started
+            tmp_path, {**environment, **_surroundings(tmp_path)}, replaced, lambda: house.llm.counts.started
         )
 
 
@@ -127,7 +129,14 @@ _RECORDED = {
 def _surroundings(folder: Path) -> Mapping[str, str]:
     bins = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     keys = {"OPENAI_API_KEY": "sk-docs", "ANTHROPIC_API_KEY": "sk-docs"}
-    return {**keys, "PATH": bins, "HOME": str(folder), "PYTHONPATH": str(ROOT), "ROOT": str(ROOT), "COLUMNS": "140"}
+    return {
+        **keys,
+        "PATH": bins,
+        "HOME": str(folder),
+        "PYTHONPATH": str(ROOT),
+        "ROOT": str(ROOT),
+        "COLUMNS": "140",
+    }
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -184,6 +193,4 @@ def test_nothing_is_excused_that_is_not_there() -> None:
         if block.language in ("console", "sh")
         for command in commands(block)
     ]
-    assert not [
-        beginning for beginning in NOT_RUN if not any(one.startswith(beginning) for one in typed)
-    ]
+    assert not [beginning for beginning in NOT_RUN if not any(one.startswith(beginning) for one in typed)]

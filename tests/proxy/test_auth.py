@@ -195,12 +195,25 @@ def test_keys_work_while_the_database_is_away(start_proxy: StartProxy, llm: Runn
     assert (calls.status_code, calls.json()["error"]["code"]) == (503, "database_away")
 
 
+FIGURES = ("/stats", "/stats/timeline", "/metrics", "/calls", "/tasks", "/changes")
+"""What a viewer sees: no content of calls."""
+CONTENT = {"/calls/x": 404, "/calls?text=parcel": 200, "/tasks/x/samples": 200}
+"""What shows content, and how it answers who may see it."""
+OWNERS = {"/rules": 200}
 ROLES: dict[Role, dict[str, int]] = {
-    "agent": {"/stats": 403, "/metrics": 403, "/calls": 403, "/calls/x": 403},
-    "viewer": {"/stats": 200, "/metrics": 200, "/calls": 200, "/calls/x": 403},
-    "curator": {"/stats": 200, "/metrics": 200, "/calls": 200, "/calls/x": 404},
-    "admin": {"/stats": 200, "/metrics": 200, "/calls": 200, "/calls/x": 404},
+    "agent": dict.fromkeys((*FIGURES, *CONTENT, *OWNERS), 403),
+    "viewer": {**dict.fromkeys(FIGURES, 200), **dict.fromkeys((*CONTENT, *OWNERS), 403)},
+    "curator": {**dict.fromkeys(FIGURES, 200), **CONTENT, **dict.fromkeys(OWNERS, 403)},
+    "admin": {**dict.fromkeys(FIGURES, 200), **CONTENT, **OWNERS},
 }
+CHANGES: tuple[tuple[str, str, Role], ...] = (
+    ("POST", "/rules/check", "curator"),
+    ("POST", "/rules/explain", "curator"),
+    ("POST", "/rules/backtest", "curator"),
+    ("POST", "/feedback", "curator"),
+    ("PUT", "/rules", "admin"),
+)
+"""What tries, judges or changes something, and the lowest role that may."""
 
 
 def test_roles_open_control_pages(start_proxy: StartProxy, llm: RunningServer) -> None:
@@ -212,6 +225,11 @@ def test_roles_open_control_pages(start_proxy: StartProxy, llm: RunningServer) -
         headers = {"authorization": f"Bearer {secrets[role]}"}
         got = {page: httpx2.get(proxy.url + page, headers=headers).status_code for page in pages}
         assert got == pages, role
+        for method, page, lowest in CHANGES:
+            status = httpx2.request(method, proxy.url + page, headers=headers, json={}).status_code
+            may = list(ROLES).index(role) >= list(ROLES).index(lowest)
+            assert (status == 403) != may, (role, page, status)
+            assert status < 500, (role, page, status)
     assert httpx2.get(f"{proxy.url}/stats").status_code == 401
     assert httpx2.get(f"{proxy.url}/healthz").status_code == 200
     refused = httpx2.get(f"{proxy.url}/stats", headers={"authorization": f"Bearer {secrets['agent']}"})

@@ -11,14 +11,15 @@ export function h(tag, attributes = {}, ...children) {
   return element;
 }
 
+// On a narrow screen its rows become blocks (see dashboard.css), which the roles keep a table for screen readers.
 export function table({ caption, columns, rows, empty = "Nothing yet." }) {
   if (!rows.length) return h("p", { class: "quiet" }, empty);
   const kind = (column) => [column.number && "number", column.wide && "wide"].filter(Boolean).join(" ") || null;
   return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
-    h("table", {},
+    h("table", { role: "table" },
       h("caption", {}, caption),
-      h("thead", {}, h("tr", {}, columns.map((column) => h("th", { scope: "col", class: kind(column) }, column.name)))),
-      h("tbody", {}, rows.map((row) => h("tr", {}, columns.map((column) => h("td", { class: kind(column) }, column.cell(row) ?? "–")))))));
+      h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, columns.map((column) => h("th", { role: "columnheader", scope: "col", class: kind(column) }, column.name)))),
+      h("tbody", { role: "rowgroup" }, rows.map((row) => h("tr", { role: "row" }, columns.map((column) => h("td", { role: "cell", class: kind(column), "data-name": column.name }, h("div", {}, column.cell(row) ?? "–"))))))));
 }
 
 // Text as it is; where it is long it scrolls, and so it takes the keyboard.

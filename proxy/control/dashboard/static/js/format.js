@@ -7,7 +7,7 @@ export const count = known((value) => count_.format(value));
 export const percent = known((value) => `${(value * 100).toFixed(value > 0 && value < 0.1 ? 2 : 1)}%`);
 export const dollars = known((value) => {
   const size = Math.abs(value);
-  return `$${value === 0 ? "0" : size < 0.01 ? value.toPrecision(2) : value.toFixed(size >= 100 ? 0 : size >= 1 ? 2 : 4)}`;
+  return `$${value === 0 ? "0" : size < 0.01 ? value.toPrecision(2) : value.toFixed(size >= 100 ? 0 : size >= 0.1 ? 2 : 3)}`;
 });
 export const milliseconds = known((value) => (value >= 1000 ? `${(value / 1000).toFixed(2)} s` : `${value.toFixed(value < 10 ? 2 : 0)} ms`));
 export const bytes = known((value) => (value >= 2 ** 20 ? `${(value / 2 ** 20).toFixed(1)} MiB` : value >= 1024 ? `${(value / 1024).toFixed(1)} KiB` : `${value} B`));
@@ -17,4 +17,3 @@ export const when = known((value) => {
   const today = time.toDateString() === new Date().toDateString();
   return time.toLocaleString(undefined, today ? { timeStyle: "medium" } : { dateStyle: "medium", timeStyle: "short" });
 });
-export const decimal = known((value) => value.toFixed(3));

@@ -33,18 +33,27 @@ export function open(place, { query, signal, go }) {
 function page(stats, timeline, tasks, changes) {
   if (stats.database.status !== "ok")
     return h("p", { class: "note", role: "status" }, `The database is away, so figures are missing; calls are served and kept. ${stats.database.error}`);
-  return [summary(stats), charts(timeline),
+  return [headline(stats), summary(stats), charts(timeline),
     h("div", { class: "grid" },
       card("Tasks", table({ caption: "The tasks with most calls", columns: taskColumns(), rows: tasks.slice(0, 8), empty: "No task was found yet: understudy convert looks for them." })),
       card("What changed", changeList(changes)))];
+}
+
+// What the figures come to, for who has ten seconds.
+function headline(stats) {
+  if (!stats.routable) return h("p", { class: "headline" }, "No calls in this window yet. Point an agent's base_url at this proxy, and they appear here.");
+  if (!stats.replaced) return h("p", { class: "headline" }, `The LLM answered all ${count(stats.routable)} calls and cost ${dollars(stats.cost)}. Nothing is replaced yet.`);
+  const alone = stats.cost + stats.cost_avoided;
+  return h("p", { class: "headline" }, "Small models answered ", h("b", {}, percent(stats.replacement_rate.calls)), ` of ${count(stats.routable)} calls. You spent ${dollars(stats.cost)} `,
+    alone > 0 && ["instead of ", dollars(alone), ": ", h("b", {}, `${dollars(stats.cost_avoided)} avoided`), ` (${percent(stats.cost_avoided / alone)}).`]);
 }
 
 function summary(stats) {
   const rate = stats.replacement_rate;
   return tiles([
     { name: "Replaced, by calls", value: percent(rate.calls), more: `${count(stats.replaced)} of ${count(stats.routable)} routable calls`, main: true },
-    { name: "By tokens", value: percent(rate.tokens) },
-    { name: "By dollars", value: percent(rate.dollars) },
+    { name: "Replaced, by tokens", value: percent(rate.tokens), more: "of all tokens" },
+    { name: "Replaced, by dollars", value: percent(rate.dollars), more: "of the LLM's list price" },
     { name: "Cost avoided", value: dollars(stats.cost_avoided), more: `spent ${dollars(stats.cost)}` },
     { name: "Fallbacks", value: count(Object.values(stats.fallbacks).reduce((sum, each) => sum + each, 0)), more: Object.entries(stats.fallbacks).map(([cause, number]) => `${cause} ${number}`).join(", ") || "none" },
     { name: "Added by the proxy", value: milliseconds(stats.overhead_ms.p50), more: `p99 ${milliseconds(stats.overhead_ms.p99)}` },
@@ -53,7 +62,14 @@ function summary(stats) {
   ]);
 }
 
-function charts({ points, since, until, width }) {
+// What has only just begun says little: a stretch of which less than a quarter has passed waits until more has.
+function settled(points, width) {
+  const begun = points.length > 1 && Date.now() / 1000 - points.at(-1).at < width / 4;
+  return begun ? points.slice(0, -1) : points;
+}
+
+function charts({ points: all, since, until, width }) {
+  const points = settled(all, width);
   const extent = { since: since || (points[0]?.at ?? until - width), until };
   const times = points.map((point) => point.at);
   const line = (name, value) => ({ name, values: points.map(value) });
@@ -64,7 +80,7 @@ function charts({ points, since, until, width }) {
       lines: [line("calls", (point) => point.replacement_rate.calls), line("tokens", (point) => point.replacement_rate.tokens), line("dollars", (point) => point.replacement_rate.dollars)],
     })),
     h("section", { class: "card", "aria-label": "Cost avoided" }, chart({
-      title: "Cost avoided", ...extent, times, format: dollars, lines: [{ ...line("avoided", (point) => point.cost_avoided), bars: true }],
+      title: "Cost avoided", ...extent, times: all.map((point) => point.at), format: dollars, lines: [{ name: "avoided", values: all.map((point) => point.cost_avoided), bars: true }],
     })),
     h("section", { class: "card", "aria-label": "Latency by route" }, chart({
       title: "Latency by route", ...extent, times, format: milliseconds,

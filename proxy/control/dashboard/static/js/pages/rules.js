@@ -81,6 +81,7 @@ function backtested(report) {
       { name: "95% are faster than", value: milliseconds(other.latency_ms.p95), more: `today ${milliseconds(today.latency_ms.p95)}` },
       { name: "Calls that would move", value: count(report.moved), more: `of ${count(today.calls)}` },
     ]),
+    report.notes.map((note) => h("p", { class: "note" }, note)),
     table({
       caption: "By rule", rows: report.rules, columns: groupColumns("rule"),
     }),
@@ -94,7 +95,6 @@ function backtested(report) {
         { name: "why", wide: true, cell: (call) => `${call.rule}: ${call.reason}` },
       ],
     }),
-    report.notes.length > 0 && h("ul", { class: "quiet" }, report.notes.map((note) => h("li", {}, note))),
   ];
 }
 

@@ -19,13 +19,13 @@ export async function open(place, { argument, signal }) {
 
   async function refresh() {
     const task = await get(`/tasks/${argument}`, { window: "30d" }, signal);
-    show(own, overview(task), task.deployments.map(understudy));
+    show(own, h("div", { class: "grid" }, overview(task), task.deployments.map(understudy)));
   }
 
   async function samples() {
     try {
       const answer = await get(`/tasks/${argument}/samples`, { limit: 12 }, signal);
-      show(pairs, card("Both answers, side by side", answer.samples.length ? answer.samples.map(sample) : h("p", { class: "quiet" }, "No pair was scored yet.")));
+      show(pairs, card("Both answers, side by side", answer.samples.length ? answer.samples.map((pair, index) => sample(pair, index === 0)) : h("p", { class: "quiet" }, "No pair was scored yet.")));
     } catch (error) {
       if (error.status !== 403) throw error;
       show(pairs, card("Both answers, side by side", h("p", { class: "quiet" }, error.message)));
@@ -59,10 +59,10 @@ function move(step) {
     h("div", {}, step.sentence), h("div", { class: "quiet" }, `${step.rule}: ${numbers.join(", ")}`));
 }
 
-function sample(pair) {
+function sample(pair, first) {
   const verdict = pair.agreed === null ? "handed over" : pair.agreed ? "agree" : "differ";
   const [left, right] = sideBySide(saidText(pair.llm_body), saidText(pair.understudy_body));
-  return h("details", { open: pair.agreed === false }, h("summary", {}, `${verdict} · ${pair.source} · ${when(pair.at)}`),
+  return h("details", { open: first || pair.agreed === false }, h("summary", {}, `${verdict} · ${pair.source} · ${when(pair.at)}`),
     h("p", {}, h("a", { href: `/dashboard/calls/${pair.call_id}` }, "The call"), pair.why && ` · ${pair.why}`),
     h("details", {}, h("summary", {}, "What was asked"), conversation(pair.request_body)),
     h("div", { class: "grid" }, h("div", {}, h("b", {}, "LLM"), left), h("div", {}, h("b", {}, "Understudy"), right)));

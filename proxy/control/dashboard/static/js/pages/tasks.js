@@ -2,7 +2,7 @@
 
 import { get } from "../api.js";
 import { h, show, table } from "../dom.js";
-import { count, decimal, dollars, percent } from "../format.js";
+import { count, dollars, percent } from "../format.js";
 
 export const title = () => "Tasks";
 
@@ -32,7 +32,8 @@ export function agreement(found) {
   bar.style.right = "0";
   const mark = h("b");
   mark.style.left = place(found.target);
-  const words = `at least ${decimal(found.lower)}, ${found.estimate === null ? "not yet measured live" : `${percent(found.estimate)} of ${count(found.pairs)} pairs`}, target ${decimal(found.target)}`;
+  const measured = found.estimate === null ? "not yet compared live" : `${percent(found.estimate)} of ${count(found.pairs)} pairs agreed`;
+  const words = `at least ${percent(found.lower)} (target ${percent(found.target)}); ${measured}`;
   return [h("span", {}, words), h("div", { class: "range", "aria-hidden": "true" }, bar, mark)];
 }
 
