@@ -92,9 +92,9 @@ def test_the_level_is_divided_whole(chances: list[float]) -> None:
 
 
 def test_one_without_a_chance_costs_the_others_little() -> None:
-    assert shares([0.9, 0.0, 0.0]) == [pytest.approx(0.98), pytest.approx(0.01), pytest.approx(0.01)]
-    assert shares([0.5, 0.9]) == [None, None]
-    assert shares([0.0, 0.001]) == [None, None]
+    assert list(shares([0.9, 0.0, 0.0])) == pytest.approx([0.98, 0.01, 0.01])
+    assert list(shares([0.5, 0.9])) == [None, None]
+    assert list(shares([0.0, 0.001])) == [None, None]
 
 
 def test_the_level_is_divided_before_held_out_calls_are_seen(data: TaskData, tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ pytestmark = [pytest.mark.vllm, pytest.mark.timeout(900)]
 
 _LETTER = "Please cancel my purchase of two blue ceramic mugs, order #48213.\nThanks,\nMaria Lopez"
 _SHOWN = {"ignore_eos": True, "skip_special_tokens": False, "max_tokens": 6}
+_NAMED = {"type": "function", "function": {"name": "sort_letter"}}
 _USAGE = {"stream": True, "stream_options": {"include_usage": True}}
 CALLS: dict[str, dict[str, Any]] = {
     "text": _SHOWN,
@@ -31,8 +32,8 @@ CALLS: dict[str, dict[str, Any]] = {
     "streamed text with usage": _SHOWN | _USAGE,
     "a schema": {"response_format": FORMAT, "max_tokens": 40},
     "a streamed schema": {"response_format": FORMAT, "max_tokens": 40} | _USAGE,
-    "a tool": {"tools": [TOOL], "tool_choice": "required", "max_tokens": 80},
-    "a streamed tool": {"tools": [TOOL], "tool_choice": "required", "max_tokens": 80} | _USAGE,
+    "a tool": {"tools": [TOOL], "tool_choice": _NAMED, "max_tokens": 80, "frequency_penalty": 2.0},
+    "a streamed tool": {"tools": [TOOL], "tool_choice": _NAMED, "max_tokens": 80, "frequency_penalty": 2.0} | _USAGE,
 }  # fmt: skip
 REFUSED: dict[str, bytes] = {
     "an unknown model": b'{"model":"nobody","messages":[{"role":"user","content":"hi"}]}',

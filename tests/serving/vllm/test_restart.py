@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from openai import OpenAI
@@ -83,13 +84,8 @@ def _has(server: VllmClient) -> bool:
 
 def _asked(sdk: OpenAI) -> tuple[str, str]:
     """The route that an agent's call took, and why there was a fallback."""
-    raw = sdk.chat.completions.with_raw_response.create(
-        model="gpt-4o-mini",
-        messages=MESSAGES,
-        temperature=0,
-        max_tokens=40,
-        response_format=FORMAT,  # type: ignore[arg-type]
-    )
+    asked: dict[str, Any] = {"model": "gpt-4o-mini", "messages": MESSAGES, "temperature": 0, "max_tokens": 40}
+    raw: Any = sdk.chat.completions.with_raw_response.create(**asked | {"response_format": FORMAT})
     assert raw.parse().choices[0].message.content
     return raw.headers["x-understudy-route"], raw.headers.get("x-understudy-fallback", "")
 

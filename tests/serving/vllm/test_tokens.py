@@ -99,7 +99,7 @@ def test_another_template_is_refused_before_anything_is_trained(
     other = tmp_path / "other"
     shutil.copytree(base, other)
     template = other / "chat_template.jinja"
-    template.write_text(template.read_text().replace("<|user|>", "<|user|>\n"))
+    template.write_text("Be brief. " + template.read_text())
     candidate = TunedCandidate(replace(served, folder=str(other)))
     with pytest.raises(
         TrainingError, match=r"makes other tokens than the chat template in .* of 8 of 8 calls"
