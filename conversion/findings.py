@@ -31,6 +31,8 @@ class Clustered(msgspec.Struct, frozen=True):
     """Places in the data set, by task."""
     unassigned: int
     changes: dict[str, Change]
+    landscape: list[tuple[int, float, float]] = []
+    """Place in the data set, x and y of some examples, for the cluster map."""
 
 
 class Chosen(msgspec.Struct, frozen=True):

@@ -16,6 +16,7 @@ import msgspec
 
 from conversion.audited import Audited
 from conversion.candidate import Progress, TrainingError
+from conversion.cluster.landscape import landscape
 from conversion.curate.curation import Curation
 from conversion.dataset import Dataset
 from conversion.evaluate import choose, gate_view, judge
@@ -142,6 +143,7 @@ class Conversion:
             members=members,
             unassigned=sum(task is None for task in found.assigned),
             changes=dict(found.changes),
+            landscape=list(landscape(dataset)),
         )
 
     def _select(self) -> Selected:

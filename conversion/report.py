@@ -49,7 +49,7 @@ class Report(msgspec.Struct, frozen=True):
         """As plain data, without the places of examples."""
         page: dict[str, Any] = msgspec.to_builtins(self)
         if page["clustered"] is not None:
-            del page["clustered"]["members"]
+            del page["clustered"]["members"], page["clustered"]["landscape"]
         return page
 
     def markdown(self, plots: tuple[str, ...] = ()) -> str:

@@ -19,6 +19,7 @@ EXTRA: Final = "pip install 'understudy[finetune]'"
 TUNED: Final = "tuned"
 """Folder, in the training's own, of what the engine loads: an adapter or a whole model."""
 LOSSES: Final = "losses.json"
+"""Beside it: the loss by step, of training and calibration calls; it goes with the artifact."""
 
 Method = Literal["lora", "qlora", "full"]
 
@@ -141,7 +142,13 @@ def _tune(
     trainer = SFTTrainer(
         model=model,
         args=_arguments(
-            method, schedule, len(training.calls), training.longest, model.config.hidden_size, folder
+            method,
+            schedule,
+            len(training.calls),
+            training.longest,
+            model.config.hidden_size,
+            folder,
+            calibrated=bool(calibration.calls),
         ),
         train_dataset=Dataset.from_list(training.rows()),
         eval_dataset=Dataset.from_list(calibration.rows()) if calibration.calls else None,
@@ -152,12 +159,19 @@ def _tune(
     trainer.train(resume_from_checkpoint=_last_checkpoint(folder))
     unfinished = folder / f".{TUNED}"
     trainer.save_model(str(unfinished))
-    (folder / LOSSES).write_text(json.dumps(_curve(trainer.state.log_history), indent=1))
+    (unfinished / LOSSES).write_text(json.dumps(_curve(trainer.state.log_history), indent=1))
     unfinished.rename(folder / TUNED)
 
 
 def _arguments(
-    method: Method, schedule: Schedule, examples: int, longest: int, width: int, folder: Path
+    method: Method,
+    schedule: Schedule,
+    examples: int,
+    longest: int,
+    width: int,
+    folder: Path,
+    *,
+    calibrated: bool,
 ) -> Any:
     import torch  # noqa: PLC0415  (an extra)
     from trl.trainer.sft_config import SFTConfig  # noqa: PLC0415  (an extra)
@@ -177,6 +191,7 @@ def _arguments(
         use_cpu=not gpu,
         gradient_checkpointing=gpu,
         save_strategy="epoch",
+        eval_strategy="epoch" if calibrated else "no",
         save_total_limit=1,
         logging_steps=10,
         report_to=[],
@@ -203,8 +218,13 @@ def _last_checkpoint(folder: Path) -> str | None:
 
 
 def _curve(history: list[dict[str, Any]]) -> list[dict[str, float]]:
-    """Step and loss, for the report's plot."""
-    return [{"step": each["step"], "loss": each["loss"]} for each in history if "loss" in each]
+    """Step and loss; `eval_loss` is that of the calibration calls."""
+    named = ("step", "loss", "eval_loss")
+    return [
+        {name: each[name] for name in named if name in each}
+        for each in history
+        if "loss" in each or "eval_loss" in each
+    ]
 
 
 def _check_there(base: str) -> None:

@@ -180,6 +180,12 @@ def test_ids_stay_and_the_incumbent_stays_unless_it_is_beaten(world: World) -> N
     _labels(world, 200, first=240)
     second, _ = convert(_around(world), _REQUEST)
     assert _task(first, "sort") == _task(second, "sort")
+    assert first.clustered is not None
+    assert second.clustered is not None
+    assert first.clustered.router != second.clustered.router
+    assert decode(  # the older version is kept
+        world.stores.artifacts.open(Path(first.clustered.router)).read(FILE_NAME), HashedNgrams(1024)
+    )
     assert second.promoted is not None
     [promotion] = second.promoted.tasks
     assert promotion.understudy == f"{promotion.task}@1"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from openai import OpenAI
 from openai.types.chat import ChatCompletion
@@ -16,7 +17,7 @@ from simulator.app import create_app
 from simulator.desk.prompts import SYSTEM
 from simulator.server import RunningServer
 from simulator.support_desk import SupportDesk
-from tests.proxy.running import RunningProxy, start
+from tests.proxy.running import RunningProxy, start, wait_for
 
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(900)]
 
@@ -156,3 +157,21 @@ def test_a_call_that_is_too_long_for_it_is_answered_by_the_llm(sdk: OpenAI) -> N
     answer, route, _ = _ask(sdk, messages=long)
     assert route == "upstream"
     assert answer.choices[0].message.content
+
+
+def test_how_busy_it_is_stands_in_the_statistics(
+    sdk: OpenAI, proxy: RunningProxy, server: VllmClient
+) -> None:
+    server.complete("/chat/completions", {"model": "base", "messages": MESSAGES, "max_tokens": 4})
+    _ask(sdk)
+
+    def load() -> Mapping[str, Any] | None:
+        stats = httpx2.get(f"{proxy.url}/stats", timeout=20).json()
+        found: Mapping[str, Any] | None = stats["engines"]["gpu"]["servers"][0]["load"]
+        return found
+
+    wait_for(lambda: load() is not None, "its metrics were read")
+    found = load()
+    assert found is not None
+    assert found["prompt_tokens"] > 0
+    assert {"running", "waiting", "cache_use", "generation_tokens", "preemptions"} <= set(found)
