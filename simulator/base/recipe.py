@@ -28,7 +28,7 @@ class Recipe:
     """Steps at the start, on saying something again."""
     brief_steps: int = 140
     """Steps after these, on short letters."""
-    longest: int = 384
+    longest: int = 448
     """Tokens; longer chats are left out of training."""
     matrix_rate: float = 0.01
     """Learning rate of Muon, which takes the matrices."""
