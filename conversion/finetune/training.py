@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import math
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -20,6 +21,9 @@ TUNED: Final = "tuned"
 """Folder, in the training's own, of what the engine loads: an adapter or a whole model."""
 LOSSES: Final = "losses.json"
 """Beside it: the loss by step, of training and calibration calls; it goes with the artifact."""
+
+_LEAST_ROOM: Final = 1 << 20
+"""Bytes free on a disk that is as good as full."""
 
 Method = Literal["lora", "qlora", "full"]
 
@@ -113,8 +117,10 @@ def train(
         _tune(base, method, training, calibration, schedule, folder, progress)
     except (OSError, RuntimeError, MemoryError) as error:
         raise _translated(error, folder) from error
-    except Exception as error:
-        if type(error).__name__ == "SafetensorError":
+    except (
+        Exception
+    ) as error:  # what the writers of weights and tokenizers raise is of no type that says more
+        if type(error).__name__ == "SafetensorError" or _is_full(error, folder):
             raise _translated(error, folder) from error
         raise
     return tuned
@@ -238,7 +244,7 @@ def _check_there(base: str) -> None:
 
 def _translated(error: BaseException, folder: Path) -> TrainingError:
     said = _first_line(error)
-    if getattr(error, "errno", None) == errno.ENOSPC or "No space left" in str(error):
+    if _is_full(error, folder):
         return TrainingError(
             f"the disk of {str(folder)!r} is full; free some space and convert again, it goes on from its last checkpoint"
         )
@@ -251,6 +257,14 @@ def _translated(error: BaseException, folder: Path) -> TrainingError:
             f"out of memory in training; choose a smaller base model, or free memory: {said}"
         )
     return TrainingError(f"training broke off: {type(error).__name__}: {said}")
+
+
+def _is_full(error: BaseException, folder: Path) -> bool:
+    """Whether the disk is the cause: torch's writer says only that it failed, so the disk is looked at, too."""
+    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error):
+        return True
+    by_torch = "inline_container" in str(error) or "failed writing" in str(error)
+    return by_torch and shutil.disk_usage(folder).free < _LEAST_ROOM
 
 
 def _first_line(error: BaseException) -> str:

@@ -37,14 +37,16 @@ print(json.dumps({"told": told, "steps": steps, "tuned": tuned, "in the end": tr
 
 
 @pytest.mark.skipif(not has_namespaces(), reason="needs user namespaces, to mount a small disk")
-def test_it_is_told_and_gone_on_with(base: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("room", ["64k", "400k"])
+def test_it_is_told_and_gone_on_with(base: Path, tmp_path: Path, room: str) -> None:
+    """Little room is used up by the first file of a checkpoint, more of it by a later one: others write those."""
     disk, script = tmp_path / "disk", tmp_path / "train.py"
     disk.mkdir()
     script.write_text(_TRAIN)
-    mounted = 'mount -t tmpfs -o size=64k tmpfs "$1" && shift && exec "$@"'
+    mounted = 'mount -t tmpfs -o size=$2 tmpfs "$1" && shift 2 && exec "$@"'
     command = [sys.executable, str(script), str(base), str(disk), "64m"]
     done = subprocess.run(
-        [str(shutil.which("unshare")), "-Urm", "sh", "-c", mounted, "sh", str(disk), *command],
+        [str(shutil.which("unshare")), "-Urm", "sh", "-c", mounted, "sh", str(disk), room, *command],
         capture_output=True,
         text=True,
         check=False,
