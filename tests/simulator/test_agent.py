@@ -64,6 +64,7 @@ def test_a_small_model_speaks_like_vllm() -> None:
             "completion_tokens",
             "total_tokens",
             "prompt_tokens_details",
+            "completion_tokens_details",
         }
         assert whole["model"] == "slm-1"
         assert [model["id"] for model in http.get("/models").json()["data"]] == ["slm-1"]
