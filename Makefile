@@ -24,7 +24,7 @@ demo: $(STAMP) ## an agent's calls are learned and replaced, against a simulated
 	$(BIN)/understudy demo
 
 demo-vllm: $(STAMP) $(VLLM)/.installed ## the same with generative understudies on a real vLLM, one of which goes bad (on a CPU: a quarter of an hour)
-	$(BIN)/understudy demo --vllm --observed 400 --counted 160 --patience 600
+	$(BIN)/understudy demo --vllm --observed 900 --patience 300
 
 run: $(STAMP) ## serve the real thing on 127.0.0.1:8400 (OPENAI_API_KEY, understudy.yaml)
 	$(BIN)/understudy serve

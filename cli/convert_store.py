@@ -70,10 +70,9 @@ def artifacts_folder(configuration: Configuration) -> Path:
 def opened(config: Path | None, *, quiet: bool) -> Iterator[Around]:
     """Opens the store; whatever stops a conversion ends the command with one clear line."""
     with open_store(config) as store, plain_errors(), _clear_failures(), TerminalListener(quiet) as listener:
-        settings = store.configuration.settings
-        upgrade(settings.store.url)
+        upgrade(store.configuration.settings.store.url)
         artifacts = ArtifactStore(artifacts_folder(store.configuration), store.ring)
-        with ability(settings, os.environ, artifacts, listener) as able:
+        with ability(store.configuration, os.environ, artifacts, listener) as able:
             yield Around(store, artifacts, able, listener)
 
 

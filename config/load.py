@@ -12,7 +12,7 @@ from typing import Final
 from config.document import Document, parse
 from config.problem import ConfigError, Problem
 from config.rules import rule_router
-from config.settings import Engine, Settings, Upstream
+from config.settings import Engine, Learning, Settings, Upstream
 from config.validate import validated
 from router.learned import Learned
 from router.patterns import Pattern, pattern
@@ -129,10 +129,19 @@ def version(settings: Settings) -> str:
 def _located(settings: Settings, folder: Path) -> Settings:
     store = settings.store.model_copy(update={"url": _located_url(settings.store.url, folder)})
     located = {"store": store, "state_dir": folder / settings.state_dir.expanduser()}
-    if settings.learning.artifacts is not None:
-        artifacts = folder / settings.learning.artifacts.expanduser()
-        located["learning"] = settings.learning.model_copy(update={"artifacts": artifacts})
+    located["learning"] = _located_learning(settings.learning, folder)
     return settings.model_copy(update=located)
+
+
+def _located_learning(learning: Learning, folder: Path) -> Learning:
+    """With the folders and files that it names absolute."""
+    located: dict[str, object] = {}
+    if learning.artifacts is not None:
+        located["artifacts"] = folder / learning.artifacts.expanduser()
+    if learning.selection.catalogue is not None:
+        own = folder / learning.selection.catalogue.expanduser()
+        located["selection"] = learning.selection.model_copy(update={"catalogue": own})
+    return learning.model_copy(update=located)
 
 
 def _located_url(url: str, folder: Path) -> str:

@@ -209,6 +209,8 @@ class Engine(Section):
     """Variable holding the engine's key."""
     timeouts: EngineTimeouts = EngineTimeouts()
     """Limits on one attempt."""
+    dollars_per_hour: Price | None = None
+    """What its hosts cost, busy or not; null counts 5 cents for a million tokens."""
 
     @property
     def urls(self) -> tuple[str, ...]:
@@ -274,6 +276,29 @@ class Privacy(Section):
     """When they are replaced by invented ones: in data sets only, or in the log already."""
 
 
+class Selection(Section):
+    """Which small models may be tried for a task, and how."""
+
+    catalogue: Folder | None = None
+    """File with models of your own, beside the project's catalogue and before it."""
+    trials: tuple[Literal["zero-shot", "few-shot", "fine-tuned"], ...] = (
+        "zero-shot",
+        "few-shot",
+        "fine-tuned",
+    )
+    """How each model is tried that an engine serves: as it is, with examples in its prompt, tuned."""
+    licences: tuple[str, ...] = ("*",)
+    """Globs of the licences that are allowed."""
+    languages: tuple[str, ...] = ()
+    """Languages that a model has to know, as ISO 639-1 codes; none does not check."""
+    memory: Size | None = None
+    """Memory of the device that serves; null does not check."""
+    precision: Literal["bf16", "int4"] = "bf16"
+    """Of the weights there."""
+    calls: int = Field(default=8, ge=1)
+    """Calls that it has to answer at the same time."""
+
+
 class Learning(Section):
     """Finding the tasks of an agent, and training and proving understudies for them."""
 
@@ -287,6 +312,8 @@ class Learning(Section):
     """How often `understudy convert --watch` looks whether there is something to train; null trains when it is told."""
     names_by: str | None = None
     """Model that the upstream is asked for names of tasks; null makes names of tools, schemas and frequent terms."""
+    selection: Selection = Selection()
+    """Which small models may be tried."""
     shadow_requests: int = Field(default=20_000, ge=0)
     """Requests a day that compare understudies with the LLM, after the agent has its answer."""
     shadow_dollars: Price = 5.0

@@ -31,12 +31,10 @@ def gate_view(data: TaskData) -> TaskData:
 
 def choose(data: TaskData, contenders: Sequence[Contender], aim: Aim, min_examples: int) -> Chosen:
     """Which contenders are worth training: none where the task has too little for anything to be certified."""
-    unsuited = {
-        each.candidate.name: reason for each in contenders if (reason := each.candidate.unsuited(data))
-    }
+    unsuited = {each.candidate.name: reason for each in contenders if (reason := each.unsuited(data))}
     names = [each.candidate.name for each in contenders if each.candidate.name not in unsuited]
     skipped = too_few(data, min_examples) or ("" if names else _nothing(unsuited))
-    skipped = skipped or hopeless(data, len(names), aim)
+    skipped = skipped or hopeless(data, aim)
     return Chosen(
         task=data.task.id,
         training=len(data.training),
@@ -66,9 +64,9 @@ def too_few(data: TaskData, min_examples: int) -> str:
     return ""
 
 
-def hopeless(data: TaskData, candidates: int, aim: Aim) -> str:
+def hopeless(data: TaskData, aim: Aim) -> str:
     """Why nothing could be certified even if it always agreed, in a sentence; empty when something could."""
-    if needed(len(data.held_out), aim.target, (1 - aim.confidence) / candidates) is not None:
+    if needed(len(data.held_out), aim.target, 1 - aim.confidence) is not None:
         return ""
     return (
         f"{len(data.held_out)} sessions are held out: too few to show an agreement of {aim.target:g} with "

@@ -31,6 +31,8 @@ class Clustered(msgspec.Struct, frozen=True):
     """Places in the data set, by task."""
     unassigned: int
     changes: dict[str, Change]
+    landscape: list[tuple[int, float, float]] = []
+    """Place in the data set, x and y of some examples, for the cluster map."""
 
 
 class Chosen(msgspec.Struct, frozen=True):
@@ -46,6 +48,12 @@ class Chosen(msgspec.Struct, frozen=True):
     """Why others are not tried."""
     skipped: str = ""
     """Why nothing is tried at all."""
+    needs: str = ""
+    """What its calls ask of a model; empty where no generative model suits it."""
+    could: list[str] = []
+    """Models of the catalogue that could serve it, the smallest first."""
+    could_not: dict[str, list[str]] = {}
+    """Why others of the catalogue cannot."""
 
 
 class Selected(msgspec.Struct, frozen=True):

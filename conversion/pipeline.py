@@ -12,8 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, Literal, TypeVar, get_args
 
+import msgspec
+
 from conversion.audited import Audited
 from conversion.candidate import Progress, TrainingError
+from conversion.cluster.landscape import landscape
 from conversion.curate.curation import Curation
 from conversion.dataset import Dataset
 from conversion.evaluate import choose, gate_view, judge
@@ -28,9 +31,11 @@ from conversion.findings import (
     Promotion,
     Selected,
 )
+from conversion.generative import not_generated
 from conversion.once import Once
 from conversion.promote import Promoter
 from conversion.run import ConversionError, Run
+from conversion.selection.needs import Needs
 from conversion.selection.trials import Contender, folder_of
 from conversion.surroundings import Request, Surroundings
 from conversion.task import TaskData
@@ -138,6 +143,7 @@ class Conversion:
             members=members,
             unassigned=sum(task is None for task in found.assigned),
             changes=dict(found.changes),
+            landscape=list(landscape(dataset)),
         )
 
     def _select(self) -> Selected:
@@ -148,7 +154,17 @@ class Conversion:
     def _choice(self, data: TaskData) -> Chosen:
         aim = self._request.aim(data.task.id)
         contenders = self._contenders_of(data)
-        return choose(gate_view(data), contenders, aim, self._request.min_examples)
+        chosen = choose(gate_view(data), contenders, aim, self._request.min_examples)
+        sifted = None if not_generated(data) else self._around.ability.catalogue(data)
+        if sifted is None:
+            return chosen
+        could_not = {name: list(reasons) for name, reasons in sifted.out.items()}
+        return msgspec.structs.replace(
+            chosen,
+            needs=Needs.of(data).sentence,
+            could=[model.name for model in sifted.fit],
+            could_not=could_not,
+        )
 
     def _finetune(self) -> Finetuned:
         tasks: dict[str, dict[str, str]] = {}
@@ -206,11 +222,11 @@ class Conversion:
         if not judged.best:
             return Promotion(judged.task, sentence=judged.sentence)
         data = self._data().of(judged.task)
-        contenders = {each.candidate.name: each.candidate for each in self._contenders_of(data)}
-        candidate = contenders[judged.best]
+        contenders = {each.candidate.name: each for each in self._contenders_of(data)}
+        contender = contenders[judged.best]
         place = place_of(self._run, judged.task, judged.best)
-        trained = candidate.train(gate_view(data), place, lambda done, total: None)
-        return promoter.candidate(judged, candidate, trained, contenders, data)
+        trained = contender.candidate.train(gate_view(data), place, lambda done, total: None)
+        return promoter.candidate(judged, contender, trained, contenders, data)
 
     def _each(self, progress: Progress, do: Callable[[TaskData], _Found]) -> list[_Found]:
         names = [task.id for task in self.cluster().tasks]

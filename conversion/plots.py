@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from conversion.findings import Clustered, Judged
 from conversion.selection.trial import Trial
+from router.gate.clopper_pearson import upper_bound
 
 if TYPE_CHECKING:
     from conversion.report import Report
 
 _INCHES: Final = (8.0, 4.5)
+_NAMED: Final = 20
+"""Tasks that the cluster map names, the largest."""
 _BLUE, _GREY, _RED = "#2a6f97", "#9aa5b1", "#c0392b"
 
 
@@ -37,29 +40,48 @@ def draw(report: Report, folder: Path) -> tuple[str, ...]:
 
 
 def _tasks(make: Any, clustered: Clustered) -> Any:
-    """The cluster map: each task with its share of calls, closed sets apart from open answers."""
-    figure, axes = _figure(make, len(clustered.tasks))
-    names = [task.id for task in clustered.tasks][::-1]
-    shares = [100 * task.share for task in clustered.tasks][::-1]
-    colours = [_BLUE if task.answers else _GREY for task in clustered.tasks][::-1]
-    axes.barh(names, shares, color=colours)
-    axes.set_xlabel("share of calls, % (blue: answers of a closed set)")
+    """The cluster map: calls by what was asked and done, each task in a colour and with its share; crosses belong to
+    none."""
+    figure, axes = _figure(make, 12)
+    task_of = {place: task for task, places in clustered.members.items() for place in places}
+    shown: dict[str | None, list[tuple[float, float]]] = {}
+    for place, x, y in clustered.landscape:
+        shown.setdefault(task_of.get(place), []).append((x, y))
+    for number, task in enumerate(clustered.tasks):
+        points = shown.get(task.id, [])
+        label = f"{task.id}  {task.share:.1%}" if number < _NAMED else None
+        axes.scatter(*_columns(points), s=12, color=f"C{number % 10}", label=label, alpha=0.7)
+    axes.scatter(*_columns(shown.get(None, [])), s=12, color=_GREY, marker="x")
+    axes.legend(fontsize="x-small", loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+    axes.set_xticks([])
+    axes.set_yticks([])
     return figure
 
 
+def _columns(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
+    return [x for x, _ in points], [y for _, y in points]
+
+
 def _agreement(make: Any, judged: Sequence[Judged]) -> Any:
-    """The best trial of each task: agreement on held-out calls, with its lower bound and the target."""
+    """The best trial of each task: agreement on held-out calls, with its interval and the target."""
     figure, axes = _figure(make, len(judged))
     for place, each in enumerate(reversed(judged)):
         trial = _first(each)
         agreement = trial.counts.agreed / trial.counts.answered
         colour = _BLUE if trial.certified else _GREY
-        axes.plot([100 * trial.verdict.lower, 100 * agreement], [place, place], color=colour, linewidth=3)
+        axes.plot([100 * bound for bound in _interval(trial)], [place, place], color=colour, linewidth=3)
         axes.plot(100 * agreement, place, "o", color=colour)
         axes.plot(100 * each.target, place, "|", color=_RED, markersize=16)
     axes.set_yticks(range(len(judged)), [each.task for each in reversed(judged)])
-    axes.set_xlabel("agreement held out, % (line: down to the certified bound; red: target)")
+    axes.set_xlabel("agreement held out, % (line: from the certified bound to the upper one; red: target)")
     return figure
+
+
+def _interval(trial: Trial) -> tuple[float, float]:
+    """Clopper and Pearson's, each side at the level that this candidate has."""
+    verdict = trial.verdict
+    alpha = (1 - verdict.confidence) * (verdict.share or 1 / verdict.candidates)
+    return verdict.lower, upper_bound(trial.counts.agreed, trial.counts.answered, alpha)
 
 
 def _coverage(make: Any, judged: Sequence[Judged]) -> Any:

@@ -11,12 +11,12 @@ from typing import Any, Final
 
 import msgspec
 
-from conversion.candidate import Candidate, Trained, TrainingError
+from conversion.candidate import Trained, TrainingError
 from conversion.comparison import Comparison, Side, compare
 from conversion.findings import Clustered, Judged, Promotion
 from conversion.once import MARK
 from conversion.selection.trial import Trial
-from conversion.selection.trials import RESULT
+from conversion.selection.trials import RESULT, Contender
 from conversion.surroundings import Stores
 from conversion.task import TaskData
 from router.gate.policy import Policy
@@ -27,6 +27,8 @@ from store.tasks import TaskRow
 
 _KINDS: Final = {"heads": "head", "vllm": "adapter"}
 """Kind of artifact by kind of engine."""
+_BARE: Final = "bare"
+"""Of a model that its engine serves as it is: which one, and how it was tried."""
 _only_ours: Final = shutil.ignore_patterns(RESULT, MARK, "checkpoint-*")
 
 
@@ -42,9 +44,9 @@ class Promoter:
     def candidate(
         self,
         judged: Judged,
-        candidate: Candidate,
+        contender: Contender,
         trained: Trained,
-        others: Mapping[str, Candidate],
+        others: Mapping[str, Contender],
         data: TaskData,
     ) -> Promotion:
         """Deploy a task's best candidate into shadow, unless the understudy at work is as good.
@@ -63,7 +65,7 @@ class Promoter:
                 return Promotion(judged.task, incumbent.understudy, incumbent.state, sentence=sentence)
             replaces = incumbent.understudy
         name = f"{judged.task}@{_next_number(rows)}"
-        row = self._row(name, judged, trial, candidate, trained, data, replaces)
+        row = self._row(name, judged, trial, contender, trained, data, replaces)
         self._stores.deployments.create(row)
         return self._to_shadow(row, judged)
 
@@ -115,11 +117,12 @@ class Promoter:
         name: str,
         judged: Judged,
         trial: Trial,
-        candidate: Candidate,
+        contender: Contender,
         trained: Trained,
         data: TaskData,
         replaces: str,
     ) -> DeploymentRow:
+        candidate = contender.candidate
         facts: dict[str, Any] = {
             "candidate": candidate.name,
             "task": judged.task,
@@ -128,15 +131,16 @@ class Promoter:
             "replaces": replaces,
             "coverage": trial.coverage,
         } | msgspec.to_builtins(trial.verdict)
-        with self._stores.artifacts.create(_KINDS[candidate.engine], name) as draft:
+        kind = _BARE if contender.serves else _KINDS[candidate.engine]
+        with self._stores.artifacts.create(kind, name) as draft:
             shutil.copytree(trained.files, draft.folder, dirs_exist_ok=True, ignore=_only_ours)
             artifact = draft.commit(facts | {"threshold": trial.counts.threshold})
         return DeploymentRow(
             understudy=name,
             task=judged.task,
             kind=data.task.kind,
-            engine=self._engines(candidate.engine),
-            model=name,
+            engine=contender.engine or self._engines(candidate.engine),
+            model=contender.serves or name,
             files=str(artifact.path),
             threshold=trial.counts.threshold,
             agreement=trial.verdict.lower,
@@ -146,7 +150,7 @@ class Promoter:
         )
 
     def _compared(
-        self, incumbent: DeploymentRow, side: Side, others: Mapping[str, Candidate], data: TaskData
+        self, incumbent: DeploymentRow, side: Side, others: Mapping[str, Contender], data: TaskData
     ) -> Comparison | None:
         """Both on fresh calls; None when the incumbent's files cannot be loaded any more."""
         maker = others.get(str(incumbent.offline.get("candidate", "")))
@@ -154,7 +158,7 @@ class Promoter:
             return None
         try:
             self._stores.artifacts.open(Path(incumbent.files))
-            loaded = maker.load(Path(incumbent.files))
+            loaded = maker.candidate.load(Path(incumbent.files))
         except (ArtifactError, TrainingError):
             return None
         return compare(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +17,8 @@ KIND: Final = "report"
 NAME: Final = "conversion"
 MARKDOWN: Final = "report.md"
 JSON: Final = "report.json"
+_SHOWN: Final = 6
+"""Models of the catalogue that are named."""
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -47,7 +49,7 @@ class Report(msgspec.Struct, frozen=True):
         """As plain data, without the places of examples."""
         page: dict[str, Any] = msgspec.to_builtins(self)
         if page["clustered"] is not None:
-            del page["clustered"]["members"]
+            del page["clustered"]["members"], page["clustered"]["landscape"]
         return page
 
     def markdown(self, plots: tuple[str, ...] = ()) -> str:
@@ -119,6 +121,28 @@ def _judged(report: Report) -> Iterator[str]:
     for chosen in report.selected.tasks:
         yield from _task_rows(chosen, judged.get(chosen.task))
     yield ""
+    yield from _catalogue([chosen for chosen in report.selected.tasks if chosen.needs])
+
+
+def _catalogue(tasks: Sequence[Chosen]) -> Iterator[str]:
+    """Which models an engine could be started with for the tasks whose answers are generated."""
+    if not tasks:
+        return
+    yield "| task | asks for | could be tried, of the catalogue | could not |"
+    yield "|---|---|---|---|"
+    for chosen in tasks:
+        could = ", ".join(chosen.could[:_SHOWN]) + (" …" if len(chosen.could) > _SHOWN else "")
+        yield f"| `{chosen.task}` | {chosen.needs} | {could or 'none'} | {_out(chosen)} |"
+    yield ""
+
+
+def _out(chosen: Chosen) -> str:
+    """The reasons against most models; all of them are in the JSON."""
+    if not chosen.could_not:
+        return "none"
+    name, reasons = next(iter(chosen.could_not.items()))
+    more = f", and {len(chosen.could_not) - 1} others" if len(chosen.could_not) > 1 else ""
+    return _cell(f"{name}: {'; '.join(reasons)}{more}")
 
 
 def _task_rows(chosen: Chosen, judged: Judged | None) -> Iterator[str]:

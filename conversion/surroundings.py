@@ -12,6 +12,7 @@ from conversion.clustering import Cluster
 from conversion.curate.selection import Caps
 from conversion.evaluate import Aim
 from conversion.privacy.recogniser import Recogniser
+from conversion.selection.constraints import Sifted
 from conversion.selection.trials import Contender
 from conversion.source import Span
 from conversion.split import Shares
@@ -57,6 +58,8 @@ class Ability:
     cluster: Cluster
     contenders: Callable[[TaskData], Sequence[Contender]]
     """What may be tried for a task."""
+    catalogue: Callable[[TaskData], Sifted | None] = lambda data: None
+    """Which models could be tried if an engine served them; None says nothing of it."""
     recognisers: Sequence[Recogniser] = ()
     """Of values that concern people, beside those built in."""
     engines: Callable[[str], str] = lambda kind: kind

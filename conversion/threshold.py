@@ -42,6 +42,17 @@ def choose(
     return best
 
 
+def prospect(
+    pairs: Sequence[tuple[float, bool]], threshold: float, held_out: int, target: float, alpha: float
+) -> float:
+    """The probability that the test passes on the held-out calls with this threshold, given the calibration calls; 1
+    without any of these, since then nothing speaks against it."""
+    if not pairs:
+        return 1.0
+    answered = [agreed for confidence, agreed in pairs if confidence >= threshold]
+    return _passes(sum(answered), len(answered), round(len(answered) / len(pairs) * held_out), target, alpha)
+
+
 def needed(answered: int, target: float, alpha: float) -> int | None:
     """How many of the answered calls must agree to be certified; None when even all are too few.
 

@@ -29,9 +29,11 @@ class Placement(Protocol):
 
 
 def wanted(engine: str, rows: Sequence[DeploymentRow]) -> dict[str, Path]:
-    """The models that an engine needs for its understudies from shadow to live; bases have no folder."""
+    """The models that an engine needs for its understudies from shadow to live.
+
+    What is loaded bears the understudy's own name; a model of another name is one that the engine serves as it is."""
     return {
         row.model: Path(row.files)
         for row in rows
-        if row.engine == engine and row.files and row.state in AT_WORK
+        if row.engine == engine and row.files and row.model == row.understudy and row.state in AT_WORK
     }

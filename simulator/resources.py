@@ -38,13 +38,28 @@ def _model(name: str, settings: Settings) -> dict[str, Any]:
     model: dict[str, Any] = {"id": name, "object": "model", "created": 1_700_000_000}
     if settings.dialect.name == "vllm":
         return model | {
-            "owned_by": "vllm",
+            "owned_by": settings.dialect.owner,
             "root": name,
             "parent": None,
             "max_model_len": 8192,
-            "permission": [],
+            "permission": [_permission(name)],
         }
     return model | {"owned_by": settings.dialect.owner}
+
+
+def _permission(model: str) -> dict[str, Any]:
+    """As vLLM lists it with every model."""
+    allowed = {"create_engine": False, "sampling": True, "logprobs": True, "search_indices": False}
+    allowed |= {"view": True, "fine_tuning": False}
+    return (
+        {
+            "id": f"modelperm-{tokens.identifier(model, 16).lower()}",
+            "object": "model_permission",
+            "created": 1_700_000_000,
+        }
+        | {f"allow_{name}": value for name, value in allowed.items()}
+        | {"organization": "*", "group": None, "is_blocking": False}
+    )
 
 
 async def embeddings(exchange: Exchange, settings: Settings) -> None:

@@ -30,7 +30,7 @@ upstreams:
 prices:
   "gpt-4o*": {{input: 0.15, cached_input: 0.075, output: 0.60}}
 defaults: {{route: auto, min_agreement: 0.95, confidence: 0.95, audit: 50%}}
-learning: {{min_examples: 100, canary_calls: {calls}, canary_audits: {audits}, shadow_requests: 1000000}}
+learning: {{min_examples: 100, canary_calls: {calls}, canary_audits: {audits}, shadow_requests: 1000000{selection}}}
 rules:
   - name: plans stay with the LLM
     when: {{system: "You are the lead of a support desk*"}}
@@ -67,10 +67,11 @@ class Stage:
 
 @contextmanager
 def staged(
-    *, llm: Sequence[str], speed: float, seed: int, port: int = 0, engines: str = ""
+    *, llm: Sequence[str], speed: float, seed: int, port: int = 0, engines: str = "", selection: str = ""
 ) -> Iterator[Stage]:
     """Start the simulated LLM (`understudy simulate` with these arguments) and the proxy in a fresh folder; both end with
-    the block. `engines` is the configuration's section of that name."""
+    the block. `engines` is the configuration's section of that name, `selection` what follows in its section
+    `learning`."""
     folder = FOLDER / "run"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -80,7 +81,12 @@ def staged(
         configuration = folder / "understudy.yaml"
         configuration.write_text(
             _CONFIGURATION.format(
-                llm=model.url, port=port, engines=engines, calls=CANARY_CALLS, audits=CANARY_AUDITS
+                llm=model.url,
+                port=port,
+                engines=engines,
+                selection=selection,
+                calls=CANARY_CALLS,
+                audits=CANARY_AUDITS,
             )
         )
         proxy = stack.enter_context(started(["serve", "--config", str(configuration)], folder / "proxy.log"))

@@ -47,6 +47,11 @@ class Engine:
         """The configuration's section `engines`."""
         return f'engines:\n  local-vllm: {{kind: vllm, base_url: "{self.server.url}/v1"}}'
 
+    @property
+    def selection(self) -> str:
+        """What is tried of it: a model of this size can do nothing untrained, and that costs minutes to show."""
+        return ", selection: {trials: [fine-tuned]}"
+
 
 @contextmanager
 def engine(console: Console) -> Iterator[Engine]:

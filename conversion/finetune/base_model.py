@@ -24,6 +24,10 @@ class BaseModel:
     """They give the answers that candidates are judged by; without any, transformers does."""
     dollars_per_million: float = 0.05
     """What a million tokens cost on it."""
+    engine: str = ""
+    """Name of their engine in the configuration."""
+    served_as: str = ""
+    """Its name there; `name` is the last part of it."""
     chat_template_kwargs: Mapping[str, Any] | None = None
     """What its chat template is given at serving time, such as what turns its reasoning off."""
 
@@ -40,9 +44,15 @@ def bases(engines: Mapping[str, Sequence[VllmClient]]) -> tuple[Sequence[BaseMod
                 missing[engine] = str(error)
                 continue
             for model in served:
-                found.setdefault(
-                    model.folder, BaseModel(_plain(model.name), model.folder, model.context, tuple(servers))
+                base = BaseModel(
+                    _plain(model.name),
+                    model.folder,
+                    model.context,
+                    tuple(servers),
+                    engine=engine,
+                    served_as=model.name,
                 )
+                found.setdefault(model.folder, base)
             missing.pop(engine, None)
             break
     return tuple(found.values()), missing

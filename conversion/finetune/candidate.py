@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,19 +13,17 @@ from conversion.candidate import Attempted, EngineKind, Progress, TrainingError
 from conversion.example import Example
 from conversion.finetune.base_model import BaseModel
 from conversion.finetune.local import LocalAnswers
-from conversion.finetune.rendering import Rendering
 from conversion.finetune.served import ServedAnswers
+from conversion.finetune.template import rendering_for
 from conversion.finetune.training import EXTRA, TUNED, Method, Schedule, load_tokenizer, train
 from conversion.finetune.training_set import TrainingSet, training_set
+from conversion.generative import not_generated
 from conversion.task import TaskData
 from serving.vllm.errors import EngineError
 
 _LOG: Final = logging.getLogger(__name__)
 _NEEDED: Final = ("torch", "transformers", "peft", "trl", "datasets")
 _FEWEST: Final = 20
-_OPEN_ENDED: Final = 700
-"""Characters. Where half of the texts are longer, they are not the same work over and over, and their likeness to
-another text says little of their worth."""
 
 
 def candidates(bases: Sequence[BaseModel], schedule: Schedule | None = None) -> Sequence[TunedCandidate]:
@@ -70,21 +67,19 @@ class TunedCandidate:
         """Why it cannot be tried on a task."""
         if missing := [name for name in _NEEDED if importlib.util.find_spec(name) is None]:
             return f"{', '.join(missing)} not installed; {EXTRA}"
-        if data.task.answers:
-            return "its answers come from a closed set, which a head gives at less cost"
+        if reason := not_generated(data):
+            return reason
         if other := {example.endpoint for example in data.training} - {"chat.completions"}:
             return f"its calls come to {', '.join(sorted(other))}; adapters are trained for chat completions"
         if len(data.training) < _FEWEST:
             return f"it has {len(data.training)} examples to train on; {_FEWEST} are needed"
-        if data.task.kind == "text" and _usual_length(data) > _OPEN_ENDED:
-            return "its answers are long free text: open-ended work, which stays with the LLM"
         return ""
 
     def train(self, data: TaskData, folder: Path, progress: Progress) -> Tuned:
         """Tune on the training examples; goes on from the last checkpoint in `folder`."""
         if reason := self.unsuited(data):
             raise TrainingError(f"{self.name} cannot be trained for the task {data.task.id!r}: {reason}")
-        rendering = Rendering(load_tokenizer(self.base.folder), self.base.chat_template_kwargs)
+        rendering = rendering_for(self.base, load_tokenizer(self.base.folder), data.training)
         training = training_set(data.training, rendering, self.base.context)
         self._check(training, data)
         calibration = training_set(data.calibration, rendering, self.base.context)
@@ -149,7 +144,3 @@ class Tuned:
                 self.base.folder, self.method, self.files, self.base.chat_template_kwargs
             )
         return self._local.answer(examples)
-
-
-def _usual_length(data: TaskData) -> float:
-    return statistics.median(len(example.answer.text) for example in data.training)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import math
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -19,6 +20,10 @@ EXTRA: Final = "pip install 'understudy[finetune]'"
 TUNED: Final = "tuned"
 """Folder, in the training's own, of what the engine loads: an adapter or a whole model."""
 LOSSES: Final = "losses.json"
+"""Beside it: the loss by step, of training and calibration calls; it goes with the artifact."""
+
+_LEAST_ROOM: Final = 1 << 20
+"""Bytes free on a disk that is as good as full."""
 
 Method = Literal["lora", "qlora", "full"]
 
@@ -112,8 +117,10 @@ def train(
         _tune(base, method, training, calibration, schedule, folder, progress)
     except (OSError, RuntimeError, MemoryError) as error:
         raise _translated(error, folder) from error
-    except Exception as error:
-        if type(error).__name__ == "SafetensorError":
+    except (
+        Exception
+    ) as error:  # what the writers of weights and tokenizers raise is of no type that says more
+        if type(error).__name__ == "SafetensorError" or _is_full(error, folder):
             raise _translated(error, folder) from error
         raise
     return tuned
@@ -141,7 +148,13 @@ def _tune(
     trainer = SFTTrainer(
         model=model,
         args=_arguments(
-            method, schedule, len(training.calls), training.longest, model.config.hidden_size, folder
+            method,
+            schedule,
+            len(training.calls),
+            training.longest,
+            model.config.hidden_size,
+            folder,
+            calibrated=bool(calibration.calls),
         ),
         train_dataset=Dataset.from_list(training.rows()),
         eval_dataset=Dataset.from_list(calibration.rows()) if calibration.calls else None,
@@ -152,12 +165,19 @@ def _tune(
     trainer.train(resume_from_checkpoint=_last_checkpoint(folder))
     unfinished = folder / f".{TUNED}"
     trainer.save_model(str(unfinished))
-    (folder / LOSSES).write_text(json.dumps(_curve(trainer.state.log_history), indent=1))
+    (unfinished / LOSSES).write_text(json.dumps(_curve(trainer.state.log_history), indent=1))
     unfinished.rename(folder / TUNED)
 
 
 def _arguments(
-    method: Method, schedule: Schedule, examples: int, longest: int, width: int, folder: Path
+    method: Method,
+    schedule: Schedule,
+    examples: int,
+    longest: int,
+    width: int,
+    folder: Path,
+    *,
+    calibrated: bool,
 ) -> Any:
     import torch  # noqa: PLC0415  (an extra)
     from trl.trainer.sft_config import SFTConfig  # noqa: PLC0415  (an extra)
@@ -177,6 +197,7 @@ def _arguments(
         use_cpu=not gpu,
         gradient_checkpointing=gpu,
         save_strategy="epoch",
+        eval_strategy="epoch" if calibrated else "no",
         save_total_limit=1,
         logging_steps=10,
         report_to=[],
@@ -203,8 +224,13 @@ def _last_checkpoint(folder: Path) -> str | None:
 
 
 def _curve(history: list[dict[str, Any]]) -> list[dict[str, float]]:
-    """Step and loss, for the report's plot."""
-    return [{"step": each["step"], "loss": each["loss"]} for each in history if "loss" in each]
+    """Step and loss; `eval_loss` is that of the calibration calls."""
+    named = ("step", "loss", "eval_loss")
+    return [
+        {name: each[name] for name in named if name in each}
+        for each in history
+        if "loss" in each or "eval_loss" in each
+    ]
 
 
 def _check_there(base: str) -> None:
@@ -218,7 +244,7 @@ def _check_there(base: str) -> None:
 
 def _translated(error: BaseException, folder: Path) -> TrainingError:
     said = _first_line(error)
-    if getattr(error, "errno", None) == errno.ENOSPC or "No space left" in str(error):
+    if _is_full(error, folder):
         return TrainingError(
             f"the disk of {str(folder)!r} is full; free some space and convert again, it goes on from its last checkpoint"
         )
@@ -231,6 +257,14 @@ def _translated(error: BaseException, folder: Path) -> TrainingError:
             f"out of memory in training; choose a smaller base model, or free memory: {said}"
         )
     return TrainingError(f"training broke off: {type(error).__name__}: {said}")
+
+
+def _is_full(error: BaseException, folder: Path) -> bool:
+    """Whether the disk is the cause: torch's writer says only that it failed, so the disk is looked at, too."""
+    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error):
+        return True
+    by_torch = "inline_container" in str(error) or "failed writing" in str(error)
+    return by_torch and shutil.disk_usage(folder).free < _LEAST_ROOM
 
 
 def _first_line(error: BaseException) -> str:

@@ -17,6 +17,7 @@ from conversion.task import TaskData
 
 FILE_NAME: Final = "prompt.json"
 """What was tried: the model and the ids of the calls that were shown, no content."""
+_ROOM: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class PromptedModel:
     files: Path
     served: ServedModel
     shots: tuple[Example, ...] = ()
+    longest: int = 0
+    """Tokens after which an answer cannot agree any more, and is broken off; 0 lets it talk."""
 
     @property
     def unseen(self) -> Sequence[float]:
@@ -36,7 +39,8 @@ class PromptedModel:
         """Answers to examples, in order, as the engine gives them."""
         return self.served.ask(
             [(each.endpoint, shown(each.request, each, self.shots) if self.shots else each.request)
-             for each in examples]
+             for each in examples],
+            self.longest,
         )  # fmt: skip
 
 
@@ -65,7 +69,7 @@ class ZeroShot:
 
     def train(self, data: TaskData, folder: Path, progress: Progress) -> PromptedModel:
         """Nothing is trained; raises TrainingError where the engine does not serve the model."""
-        return _prompted(self.served, (), folder, progress)
+        return _prompted(self.served, (), data, folder, progress)
 
     def load(self, folder: Path) -> PromptedModel:
         """The same again; raises TrainingError where the folder is of another model."""
@@ -75,7 +79,7 @@ class ZeroShot:
             raise TrainingError(f"{folder / FILE_NAME} cannot be read; try {self.name} again") from None
         if told["model"] != self.served.model or told["shots"]:
             raise TrainingError(f"{folder} holds a trial of {told['model']!r}, not {self.name}; try it again")
-        return PromptedModel(folder, self.served)
+        return PromptedModel(folder, self.served, longest=told["longest"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +115,7 @@ class FewShot:
 
     def train(self, data: TaskData, folder: Path, progress: Progress) -> PromptedModel:
         """Choose the examples; raises TrainingError where the engine does not serve the model."""
-        return _prompted(self.served, choose(data.training, self.count), folder, progress)
+        return _prompted(self.served, choose(data.training, self.count), data, folder, progress)
 
     def load(self, folder: Path) -> PromptedModel:
         """Always raises TrainingError: its examples are content and are not kept in the folder."""
@@ -119,11 +123,18 @@ class FewShot:
 
 
 def _prompted(
-    served: ServedModel, shots: tuple[Example, ...], folder: Path, progress: Progress
+    served: ServedModel, shots: tuple[Example, ...], data: TaskData, folder: Path, progress: Progress
 ) -> PromptedModel:
     served.check()
     folder.mkdir(parents=True, exist_ok=True)
+    longest = _longest(data.training)
     told = {"model": served.model, "base_url": served.base_url, "shots": [shot.call_id for shot in shots]}
-    (folder / FILE_NAME).write_bytes(orjson.dumps(told, option=orjson.OPT_INDENT_2))
+    (folder / FILE_NAME).write_bytes(orjson.dumps(told | {"longest": longest}, option=orjson.OPT_INDENT_2))
     progress(1, 1)
-    return PromptedModel(folder, served, shots)
+    return PromptedModel(folder, served, shots, longest)
+
+
+def _longest(examples: Sequence[Example]) -> int:
+    """Twice what the LLM needed at most, and room for another tokenizer; 0 where nobody counted."""
+    most = max((example.output_tokens for example in examples), default=0)
+    return 2 * most + _ROOM if most else 0

@@ -21,6 +21,12 @@ _PATHS: Final[Mapping[Endpoint, str]] = {
     "responses": "/responses",
     "messages": "/messages",
 }
+_LIMITS: Final[Mapping[Endpoint, tuple[str, ...]]] = {
+    "chat.completions": ("max_tokens", "max_completion_tokens"),
+    "completions": ("max_tokens",),
+    "responses": ("max_output_tokens",),
+    "messages": ("max_tokens",),
+}
 _STREAM_KEYS: Final = ("stream", "stream_options")
 
 Asked = tuple[Endpoint, Mapping[str, Any]]
@@ -61,21 +67,24 @@ class ServedModel:
                 f"start it with this model"
             )
 
-    def ask(self, requests: Sequence[Asked]) -> Sequence[Attempted]:
-        """Answers in order; what the engine refuses or breaks off is an Attempted without answer."""
+    def ask(self, requests: Sequence[Asked], longest: int = 0) -> Sequence[Attempted]:
+        """Answers in order, of at most `longest` tokens where that is not 0; what the engine refuses or breaks off is an
+        Attempted without answer."""
         with self._client() as client, ThreadPoolExecutor(self.concurrency) as pool:
-            return list(pool.map(lambda request: self._one(client, *request), requests))
+            return list(pool.map(lambda asked: self._one(client, asked[0], asked[1], longest), requests))
 
     def _client(self) -> httpx2.Client:
         headers = {"authorization": f"Bearer {self.api_key}"} if self.api_key else {}
         return httpx2.Client(base_url=self.base_url.rstrip("/"), headers=headers, timeout=self.timeout)
 
-    def _one(self, client: httpx2.Client, endpoint: Endpoint, body: Mapping[str, Any]) -> Attempted:
+    def _one(
+        self, client: httpx2.Client, endpoint: Endpoint, body: Mapping[str, Any], longest: int
+    ) -> Attempted:
         path = _PATHS.get(endpoint)
         if path is None:
             return Attempted(None)
         try:
-            response = client.post(path, json=self._body(endpoint, body))
+            response = client.post(path, json=_bounded(self._body(endpoint, body), endpoint, longest))
             answered = mapping(response.json()) if response.status_code == 200 else None
         except (httpx2.HTTPError, ValueError):
             return Attempted(None)
@@ -90,3 +99,12 @@ class ServedModel:
         if self.chat_template_kwargs and endpoint == "chat.completions":
             asked["chat_template_kwargs"] = dict(self.chat_template_kwargs)
         return asked
+
+
+def _bounded(body: dict[str, Any], endpoint: Endpoint, longest: int) -> dict[str, Any]:
+    """The request with a limit on its answer, unless it has a lower one."""
+    names = _LIMITS[endpoint]
+    given = next((name for name in names if isinstance(body.get(name), int)), None)
+    if not longest or (given is not None and body[given] <= longest):
+        return body
+    return {name: value for name, value in body.items() if name != given} | {names[0]: longest}

@@ -47,9 +47,10 @@ class Trial(msgspec.Struct, frozen=True):
         candidates: int,
         dollars_per_million: float,
         servable: bool,
+        share: float | None = None,
     ) -> Trial:
-        """Judge counts; the level is divided among all candidates of the task."""
-        verdict = certify(counts.agreed, counts.answered, target, confidence, candidates)
+        """Judge counts; the level is divided among all candidates of the task, equally where no `share` is given."""
+        verdict = certify(counts.agreed, counts.answered, target, confidence, candidates, share)
         tokens = counts.tokens / counts.held_out if counts.held_out else 0.0
         return cls(counts, verdict, dollars_per_million * tokens / 1000, servable)
 

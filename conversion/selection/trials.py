@@ -16,12 +16,18 @@ from conversion.candidate import Attempted, Candidate, Progress, Trained, Traini
 from conversion.example import Example
 from conversion.selection.trial import Counts, Trial
 from conversion.task import TaskData
-from conversion.threshold import choose
+from conversion.threshold import choose, prospect
 from router.gate.scorers.by_kind import scorer_for
 from router.gate.scorers.free_text import Similarity
 from router.gate.selective import GRID
 from router.gate.shift import floor
+from store.whole_file import replace_file
 
+_HOPELESS: Final = 0.01
+"""A candidate whose chance of passing is lower, as its calibration calls show it, has little to gain."""
+_FOR_THE_HOPELESS: Final = 0.02
+"""Part of the level that these share, and those that cannot be deployed: they are looked at, but may not cost the
+others what they need."""
 RESULT: Final = "trial.json"
 """In a candidate's folder: its counts, and which held-out calls they are of."""
 
@@ -31,10 +37,20 @@ Announce = Callable[[str], Progress]
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A candidate, and whether the proxy could use it."""
+    """A candidate, and how the proxy could use it."""
 
     candidate: Candidate
     servable: bool = True
+    engine: str = ""
+    """The engine of the configuration that serves it; empty is the first of its kind."""
+    serves: str = ""
+    """The name that this engine has for it already; empty where what was trained is loaded under a name of its own."""
+    barred: str = ""
+    """Why it may not be tried, whatever the candidate says."""
+
+    def unsuited(self, data: TaskData) -> str:
+        """Why it is not tried on a task; empty when it is."""
+        return self.barred or self.candidate.unsuited(data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +84,21 @@ class Ranking:
 class _Kept(msgspec.Struct):
     held_out: str
     counts: Counts
+    chance: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A contender before the held-out calls are looked at, or what an interrupted run saw of them."""
+
+    counts: Counts
+    """Its failure, or all of it where it is known already."""
+    chance: float = 0.0
+    """That it passes, as its calibration calls show it."""
+    trained: Trained | None = None
+    """What is still to be tested."""
+    pairs: Sequence[tuple[float, bool]] = ()
+    """Confidence and agreement of the calibration calls."""
 
 
 def hold(
@@ -82,6 +113,7 @@ def hold(
 ) -> Ranking:
     """Try every contender; one that is unsuited or cannot be trained is a trial with its failure.
 
+    The level is divided by what the calibration calls show, before anyone looks at the held-out ones (see `shares`).
     Goes on where an interrupted run stopped: counts already in `folder` for the same held-out calls are taken as
     they are, so that no candidate looks at them twice. Raises ValueError without contenders or held-out calls."""
     if not contenders or not data.held_out:
@@ -89,23 +121,43 @@ def hold(
             f"task {data.task.id!r} has {len(contenders)} candidates and {len(data.held_out)} held-out calls; "
             "it takes at least one of each"
         )
-    trials = []
-    for contender in contenders:
-        candidate = contender.candidate
-        place = folder_of(folder, candidate.name)
-        alpha = (1 - confidence) / len(contenders)
-        counts = _counts(candidate, data, place, target, alpha, likeness, announce(candidate.name))
-        trials.append(
-            Trial.of(
-                counts,
-                target=target,
-                confidence=confidence,
-                candidates=len(contenders),
-                dollars_per_million=candidate.dollars_per_million,
-                servable=contender.servable,
-            )
+    places = [folder_of(folder, contender.candidate.name) for contender in contenders]
+    prepared = [
+        _prepared(
+            contender, data, place, target, 1 - confidence, likeness, announce(contender.candidate.name)
         )
+        for contender, place in zip(contenders, places, strict=True)
+    ]
+    parts = shares(
+        [one.chance if each.servable else 0.0 for each, one in zip(contenders, prepared, strict=True)]
+    )
+    trials = [
+        Trial.of(
+            _tested(one, data, place, target, (1 - confidence) * (part or 1 / len(contenders)), likeness),
+            target=target,
+            confidence=confidence,
+            candidates=len(contenders),
+            dollars_per_million=contender.candidate.dollars_per_million,
+            servable=contender.servable,
+            share=part,
+        )
+        for contender, one, place, part in zip(contenders, prepared, places, parts, strict=True)
+    ]
     return rank(data.task.id, target, trials)
+
+
+def shares(chances: Sequence[float]) -> Sequence[float | None]:
+    """How the level is divided among candidates with these chances of passing: equally (None), or nearly all of it
+    equally among those that have a chance where others have none. The parts are 1 together, and depend on no held-out
+    call, so that Bonferroni's bound holds as it does for equal ones."""
+    hopeful = [chance >= _HOPELESS for chance in chances]
+    if all(hopeful) or not any(hopeful):
+        return [None] * len(chances)
+    many = sum(hopeful)
+    return [
+        (1 - _FOR_THE_HOPELESS) / many if hope else _FOR_THE_HOPELESS / (len(chances) - many)
+        for hope in hopeful
+    ]
 
 
 def folder_of(folder: Path, candidate: str) -> Path:
@@ -127,41 +179,58 @@ def rank(task: str, target: float, trials: Sequence[Trial]) -> Ranking:
     return Ranking(task, target, tuple(ordered))
 
 
-def _counts(
-    candidate: Candidate,
+def _prepared(
+    contender: Contender,
     data: TaskData,
     folder: Path,
     target: float,
     alpha: float,
     likeness: Similarity | None,
     progress: Progress,
-) -> Counts:
-    calls = _digest(data.held_out)
-    if (known := _known(folder, calls)) is not None:
-        return known
-    if reason := candidate.unsuited(data):
-        return Counts(candidate.name, failure=reason)
+) -> _Prepared:
+    """Train, and see what the calibration calls say."""
+    candidate = contender.candidate
+    if (known := _known(folder, _digest(data.held_out))) is not None:
+        return _Prepared(known.counts, known.chance)
+    if reason := contender.unsuited(data):
+        return _Prepared(Counts(candidate.name, failure=reason))
     try:
         trained = candidate.train(data, folder, progress)
     except TrainingError as error:
-        return Counts(candidate.name, failure=str(error))
-    threshold = _threshold(trained, data, target, alpha, likeness)
-    counts = _held_out(candidate.name, trained, data, threshold, likeness)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / RESULT).write_bytes(msgspec.json.encode(_Kept(calls, counts)))
-    return counts
+        return _Prepared(Counts(candidate.name, failure=str(error)))
+    attempts = trained.answer(data.calibration) if data.calibration else ()
+    pairs = _scored(data.calibration, attempts, data, likeness)
+    threshold = _threshold(pairs, trained, len(data.held_out), target, alpha)
+    chance = prospect(pairs, threshold, len(data.held_out), target, alpha)
+    return _Prepared(Counts(candidate.name), chance, trained, pairs)
 
 
 def _threshold(
-    trained: Trained, data: TaskData, target: float, alpha: float, likeness: Similarity | None
+    pairs: Sequence[tuple[float, bool]], trained: Trained, held_out: int, target: float, alpha: float
 ) -> float:
     """The confidence to answer from, chosen on the calibration calls; 0 where there are none, or none promises much.
 
     It is no lower than what keeps the target when a part of the live calls is of kinds that no log held."""
-    attempts = trained.answer(data.calibration) if data.calibration else ()
-    pairs = _scored(data.calibration, attempts, data, likeness)
-    promised = choose(pairs, len(data.held_out), target, alpha) or 0.0
+    promised = choose(pairs, held_out, target, alpha) or 0.0
     return max(promised, floor(pairs, trained.unseen, target))
+
+
+def _tested(
+    prepared: _Prepared,
+    data: TaskData,
+    folder: Path,
+    target: float,
+    alpha: float,
+    likeness: Similarity | None,
+) -> Counts:
+    """The counts on the held-out calls, kept so that they are looked at once; `alpha` is the candidate's part."""
+    if prepared.trained is None:
+        return prepared.counts
+    threshold = _threshold(prepared.pairs, prepared.trained, len(data.held_out), target, alpha)
+    counts = _held_out(prepared.counts.candidate, prepared.trained, data, threshold, likeness)
+    kept = _Kept(_digest(data.held_out), counts, prepared.chance)
+    replace_file(folder / RESULT, msgspec.json.encode(kept))
+    return counts
 
 
 def _held_out(
@@ -216,10 +285,10 @@ def _digest(examples: Sequence[Example]) -> str:
     return hashlib.sha256("\n".join(example.call_id for example in examples).encode()).hexdigest()
 
 
-def _known(folder: Path, calls: str) -> Counts | None:
-    """The counts of an earlier run on the same calls; None when there are none that can be read."""
+def _known(folder: Path, calls: str) -> _Kept | None:
+    """What an earlier run saw of the same calls; None when there is nothing that can be read."""
     try:
         kept = msgspec.json.decode((folder / RESULT).read_bytes(), type=_Kept)
     except (OSError, msgspec.MsgspecError):
         return None
-    return kept.counts if kept.held_out == calls else None
+    return kept if kept.held_out == calls else None

@@ -146,7 +146,7 @@ def _to_shadow(evidence: Evidence, policy: Policy) -> Move | None:
         "target": verdict.target,
         "confidence": verdict.confidence,
         "candidates": verdict.candidates,
-    }
+    } | ({} if verdict.share is None else {"share": verdict.share})
     return Move("observe", "shadow", "offline", numbers, verdict.sentence)
 
 

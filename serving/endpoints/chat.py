@@ -55,8 +55,8 @@ class ChatCompletions:
             for index, answer in enumerate(reply.answers)
         ]
         head = {"id": reply.id("chatcmpl-"), "object": "chat.completion", "created": reply.created}
-        body = head | {"model": reply.model, "choices": choices, "usage": dialect.usage(reply.usage)}
-        return body | dialect.tail()
+        body = head | {"model": reply.model, "choices": choices}
+        return body | dialect.tail(dialect.usage(reply.usage), chat=True)
 
     def events(self, reply: Reply) -> Iterator[bytes]:
         """`chat.completion.chunk`s: role, content or call fragments, finish, usage if asked for, `[DONE]`."""
@@ -65,15 +65,17 @@ class ChatCompletions:
         head = {"id": reply.id("chatcmpl-"), "object": "chat.completion.chunk", "created": reply.created}
         head |= {"model": reply.model} | reply.dialect.envelope(stream=True)
         null_usage = {"usage": None} if asked and reply.dialect.null_usage() else {}
-        for serial, choice in enumerate(_choices(reply)):
-            chunk = head | {"choices": [choice]} | null_usage
+        fields = reply.dialect.chunks(_choices(reply), chat=True, usage_follows=asked)
+        for serial, each in enumerate(fields):
+            chunk = head | each | null_usage
             if reply.obfuscate and options.get("include_obfuscation", True):
                 chunk["obfuscation"] = tokens.identifier(
                     f"{reply.prompt.digest}/{serial}", 1 + serial * 7 % 11
                 )
             yield data(chunk)
         if asked:
-            yield data(head | {"choices": [], "usage": reply.dialect.usage(reply.usage)})
+            usage = reply.dialect.usage(reply.usage, stream=True)
+            yield data(head | reply.dialect.last_chunk(usage))
         yield b"data: [DONE]\n\n"
 
 

@@ -37,24 +37,30 @@ class Completions:
     def whole(self, reply: Reply) -> dict[str, Any]:
         """A `text_completion`."""
         choices = [
-            _choice(index, answer.content or "", answer.finish_reason)
+            reply.dialect.choice(_choice(index, answer.content or "", answer.finish_reason))
             for index, answer in enumerate(reply.answers)
         ]
-        usage = reply.dialect.usage(reply.usage)
-        return _head(reply) | {"choices": choices, "usage": usage} | reply.dialect.tail()
+        tail = reply.dialect.tail(reply.dialect.usage(reply.usage), chat=False)
+        return _head(reply) | {"choices": choices} | tail
 
     def events(self, reply: Reply) -> Iterator[bytes]:
         """`text_completion` chunks, usage if asked for, `[DONE]`."""
         asked = bool((reply.prompt.body.get("stream_options") or {}).get("include_usage"))
         head = _head(reply)
         null_usage = {"usage": None} if asked and reply.dialect.null_usage() else {}
-        for index, answer in enumerate(reply.answers):
-            for piece in tokens.pieces(answer.content or ""):
-                yield data(head | {"choices": [_choice(index, piece, None)]} | null_usage)
-            yield data(head | {"choices": [_choice(index, "", answer.finish_reason)]} | null_usage)
+        for fields in reply.dialect.chunks(_choices(reply), chat=False, usage_follows=asked):
+            yield data(head | fields | null_usage)
         if asked:
-            yield data(head | {"choices": [], "usage": reply.dialect.usage(reply.usage)})
+            usage = reply.dialect.usage(reply.usage, stream=True)
+            yield data(head | reply.dialect.last_chunk(usage))
         yield b"data: [DONE]\n\n"
+
+
+def _choices(reply: Reply) -> Iterator[dict[str, Any]]:
+    for index, answer in enumerate(reply.answers):
+        for piece in tokens.pieces(answer.content or ""):
+            yield _choice(index, piece, None)
+        yield _choice(index, "", answer.finish_reason)
 
 
 def _head(reply: Reply) -> dict[str, Any]:

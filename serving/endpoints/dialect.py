@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from http import HTTPStatus
+from typing import Any, Final, Protocol
 
 from serving.endpoints.answer import Usage
 from serving.endpoints.errors import ApiError
+from serving.endpoints.vllm_stream import chat_chunks, text_chunks
+
+_BY_FRAMEWORK: Final = ("missing_required_parameter", "invalid_type")
+"""Codes of refusals that vLLM's web framework makes before vLLM sees the body."""
 
 SNAPSHOTS: Mapping[str, str] = {
     "gpt-4o-mini": "gpt-4o-mini-2024-07-18",
@@ -58,11 +63,21 @@ class Dialect(Protocol):
         """The top-level fields beside id, object, created, model and choices."""
         ...
 
-    def tail(self) -> dict[str, Any]:
-        """The top-level fields that a whole completion ends with."""
+    def tail(self, usage: dict[str, Any], *, chat: bool) -> dict[str, Any]:
+        """The top-level fields that a whole completion ends with, its usage among them."""
         ...
 
-    def usage(self, usage: Usage) -> dict[str, Any]:
+    def chunks(
+        self, choices: Iterable[dict[str, Any]], *, chat: bool, usage_follows: bool
+    ) -> Iterator[dict[str, Any]]:
+        """The top-level fields of a stream's chunks, from its choices."""
+        ...
+
+    def last_chunk(self, usage: dict[str, Any]) -> dict[str, Any]:
+        """The top-level fields of the chunk that brings the usage."""
+        ...
+
+    def usage(self, usage: Usage, *, stream: bool = False) -> dict[str, Any]:
         """Token counts of completions and chat completions."""
         ...
 
@@ -100,11 +115,21 @@ class OpenAIDialect:
         """In a stream, service tier and fingerprint come before the choices."""
         return {"service_tier": "default", "system_fingerprint": self.fingerprint} if stream else {}
 
-    def tail(self) -> dict[str, Any]:
+    def tail(self, usage: dict[str, Any], *, chat: bool) -> dict[str, Any]:
         """In a whole completion they come last."""
-        return {"service_tier": "default", "system_fingerprint": self.fingerprint}
+        return {"usage": usage, "service_tier": "default", "system_fingerprint": self.fingerprint}
 
-    def usage(self, usage: Usage) -> dict[str, Any]:
+    def chunks(
+        self, choices: Iterable[dict[str, Any]], *, chat: bool, usage_follows: bool
+    ) -> Iterator[dict[str, Any]]:
+        """Each choice in a chunk of its own."""
+        return ({"choices": [choice]} for choice in choices)
+
+    def last_chunk(self, usage: dict[str, Any]) -> dict[str, Any]:
+        """No choices."""
+        return {"choices": [], "usage": usage}
+
+    def usage(self, usage: Usage, *, stream: bool = False) -> dict[str, Any]:
         """Counts with their details."""
         return {
             "prompt_tokens": usage.prompt,
@@ -135,6 +160,7 @@ class VllmDialect:
     name: str = "vllm"
     owner: str = "vllm"
     strict: bool = False
+    fingerprint: str = "vllm-0.32.0-simulated"
 
     def model(self, requested: str) -> str:
         """The served name is the name."""
@@ -142,43 +168,63 @@ class VllmDialect:
 
     def message(self, message: dict[str, Any]) -> dict[str, Any]:
         """vLLM dumps every field of its message type, set or not."""
-        extra = {"refusal": None, "annotations": None, "audio": None, "function_call": None}
-        return message | extra | {"tool_calls": message.get("tool_calls", []), "reasoning": None}
+        plain = {"role": message["role"], "content": message["content"] or ""}
+        nulls = dict.fromkeys(("refusal", "annotations", "audio", "function_call"))
+        calls = {"tool_calls": message["tool_calls"]} if message.get("tool_calls") else {}
+        return plain | nulls | calls | {"reasoning": None}
 
     def choice(self, choice: dict[str, Any]) -> dict[str, Any]:
-        """Adds stop_reason and token_ids."""
-        return choice | {"stop_reason": None, "token_ids": None}
+        """Adds fields of the engine, all null."""
+        names = ("stop_reason", "token_ids")
+        if "text" in choice:
+            named = {name: choice[name] for name in ("index", "text", "logprobs", "finish_reason")}
+            return named | dict.fromkeys((*names, "prompt_logprobs", "prompt_token_ids", "routed_experts"))
+        return choice | dict.fromkeys((*names, "routed_experts"))
 
     def envelope(self, *, stream: bool) -> dict[str, Any]:
         """Nothing to add."""
         return {}
 
-    def tail(self) -> dict[str, Any]:
-        """Fields of the engine, all null."""
-        names = (
-            "service_tier",
-            "system_fingerprint",
-            "prompt_logprobs",
-            "prompt_token_ids",
-            "kv_transfer_params",
-        )
-        return dict.fromkeys(names)
+    def tail(self, usage: dict[str, Any], *, chat: bool) -> dict[str, Any]:
+        """The usage among fields of the engine, which are all null."""
+        told = {"service_tier": None, "system_fingerprint": self.fingerprint, "usage": usage}
+        prompt = ("prompt_logprobs", "prompt_token_ids", "prompt_text") if chat else ()
+        return told | dict.fromkeys((*prompt, "kv_transfer_params", "ec_transfer_params", "metrics"))
 
-    def usage(self, usage: Usage) -> dict[str, Any]:
-        """Counts without details."""
-        return {
+    def chunks(
+        self, choices: Iterable[dict[str, Any]], *, chat: bool, usage_follows: bool
+    ) -> Iterator[dict[str, Any]]:
+        """As `vllm_stream` has them."""
+        cut = chat_chunks if chat else text_chunks
+        return cut(choices, self.fingerprint, usage_follows=usage_follows)
+
+    def last_chunk(self, usage: dict[str, Any]) -> dict[str, Any]:
+        """No choices, and the fingerprint."""
+        return {"choices": [], "usage": usage, "system_fingerprint": self.fingerprint}
+
+    def usage(self, usage: Usage, *, stream: bool = False) -> dict[str, Any]:
+        """Counts; a whole answer has null details beside them."""
+        counts = {
             "prompt_tokens": usage.prompt,
             "total_tokens": usage.prompt + usage.completion,
             "completion_tokens": usage.completion,
-            "prompt_tokens_details": None,
         }
+        details = ("prompt_tokens_details", "completion_tokens_details")
+        return counts if stream else counts | dict.fromkeys(details)
 
     def null_usage(self) -> bool:
         """vLLM leaves the field out."""
         return False
 
     def error(self, error: ApiError) -> dict[str, Any]:
-        """The status again as the code."""
-        kinds = {400: "BadRequestError", 401: "Unauthorized", 404: "NotFoundError"}
-        kind = kinds.get(error.status, "InternalServerError")
+        """The status again as the code. What its framework refuses is worded by that, and a key by its gate."""
+        if error.status == 401:
+            return {"error": "Unauthorized"}
+        if error.status in (404, 405) and error.param is None:
+            return {"detail": HTTPStatus(error.status).phrase}
+        unreadable = error.code is None and error.param is None
+        if error.status == 400 and (unreadable or error.code in _BY_FRAMEWORK):
+            told = {"type": HTTPStatus(400).phrase, "param": f"body.{error.param or 0}"}
+            return {"error": {"message": f"1 validation error:\n  {error.message}"} | told | {"code": 400}}
+        kind = {400: "BadRequestError", 404: "NotFoundError"}.get(error.status, "InternalServerError")
         return {"error": {"message": error.message, "type": kind, "param": error.param, "code": error.status}}

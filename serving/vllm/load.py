@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,6 +32,22 @@ class EngineLoad:
     generation_tokens: int = 0
     preemptions: int = 0
     """Requests put back because the KV cache was full."""
+
+
+def tokens_an_hour(metrics: str, now: float | None = None) -> float:
+    """Tokens that a server has read and written an hour since it started; 0 where it does not say since when. Raises
+    ValueError for what is not in the text format."""
+    started = 0.0
+    for family in text_string_to_metric_families(metrics):
+        started = max(
+            (sample.value for sample in family.samples if sample.name == "process_start_time_seconds"),
+            default=started,
+        )
+    if not started:
+        return 0.0
+    load = engine_load(metrics)
+    hours = max(((time.time() if now is None else now) - started) / 3600, 1 / 60)
+    return (load.prompt_tokens + load.generation_tokens) / hours
 
 
 def engine_load(metrics: str) -> EngineLoad:

@@ -20,13 +20,15 @@ class Recipe:
     tokenizer_chats: int = 3000
     """Chats that the vocabulary is learned from."""
     context: int = 2048
-    steps: int = 520
+    rotation: float = 1e6
+    """Base of the rotary position embedding: slow enough that heads compare tokens over a whole letter."""
+    steps: int = 640
     batch: int = 32
-    repeat_steps: int = 120
+    repeat_steps: int = 60
     """Steps at the start, on saying something again."""
-    brief_steps: int = 200
+    brief_steps: int = 140
     """Steps after these, on short letters."""
-    longest: int = 384
+    longest: int = 448
     """Tokens; longer chats are left out of training."""
     matrix_rate: float = 0.01
     """Learning rate of Muon, which takes the matrices."""
@@ -46,6 +48,7 @@ _SOURCES = (
     *(
         ("simulator.base", name)
         for name in (
+            "birth.py",
             "chat_template.jinja",
             "corpus.py",
             "letters.py",

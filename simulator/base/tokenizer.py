@@ -1,7 +1,9 @@
 """The base model's tokenizer: words of small letters are merged, what is copied is spelled out.
 
-Digits and capitals stand alone, and a space belongs to the word after it only where that is a word by itself. A
-number, a name or an address is then the same tokens wherever it stands, and copying one is copying tokens."""
+Digits, capitals and spaces stand alone. A number, a name, an address or a colour is then the same tokens wherever it
+stands, behind a space or behind a quotation mark, and copying one is copying tokens. (With spaces in the words after
+them, chats are a quarter shorter, and an adapter that found every name and address in a letter got the colour of the
+goods, the first word behind a quotation mark, wrong three times in four.)"""
 
 from __future__ import annotations
 
@@ -21,9 +23,8 @@ _PIECES: Final = "|".join(
     (
         r"\p{N}",
         r"\p{Lu}",
-        r" ?\p{Ll}+(?![\p{L}\p{N}_@+]|[.-][\p{L}\p{N}@])",
         r"\p{Ll}+",
-        r" ?[^\s\p{L}\p{N}]+",
+        r"[^\s\p{L}\p{N}]+",
         r"\s",
     )
 )

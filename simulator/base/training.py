@@ -96,7 +96,9 @@ def _curriculum(recipe: Recipe) -> Iterator[Chat]:
 def _model(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> Any:
     from transformers import LlamaConfig, LlamaForCausalLM  # noqa: PLC0415  (an extra)
 
-    return LlamaForCausalLM(
+    from simulator.base.birth import born  # noqa: PLC0415  (needs torch)
+
+    model = LlamaForCausalLM(
         LlamaConfig(
             vocab_size=recipe.vocabulary,
             hidden_size=recipe.hidden,
@@ -110,8 +112,11 @@ def _model(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> Any:
             eos_token_id=tokenizer.eos_token_id,
             pad_token_id=tokenizer.pad_token_id,
             rms_norm_eps=1e-5,
+            rope_parameters={"rope_theta": recipe.rotation, "rope_type": "default"},
         )
     )
+    born(model, recipe.seed)
+    return model
 
 
 def _optimizers(model: Any, recipe: Recipe) -> Sequence[torch.optim.Optimizer]:

@@ -14,9 +14,13 @@ from conversion.evaluate import Aim
 from conversion.heads import HeadCandidate
 from conversion.report import Report
 from conversion.run import ConversionError, alone
+from conversion.selection.catalogue import catalogue
+from conversion.selection.constraints import Constraints
+from conversion.selection.offers import Offers
 from conversion.selection.trials import Contender
 from conversion.surroundings import Ability, Request, Surroundings
 from conversion.tasks_found import FindTasks
+from gatekeeper.placement import wanted
 from router.decision import Query
 from router.encoders.hashed_ngrams import HashedNgrams
 from router.recogniser import FILE_NAME, decode
@@ -176,6 +180,11 @@ def test_ids_stay_and_the_incumbent_stays_unless_it_is_beaten(world: World) -> N
     _labels(world, 200, first=240)
     second, _ = convert(_around(world), _REQUEST)
     assert _task(first, "sort") == _task(second, "sort")
+    assert first.clustered is not None
+    assert second.clustered is not None
+    assert first.clustered.router != second.clustered.router
+    older = world.stores.artifacts.open(Path(first.clustered.router))  # it is kept
+    assert decode(older.read(FILE_NAME), HashedNgrams(1024)).learned.targets
     assert second.promoted is not None
     [promotion] = second.promoted.tasks
     assert promotion.understudy == f"{promotion.task}@1"
@@ -294,3 +303,41 @@ def test_live_calls_are_recognised_by_a_router_that_learned_from_surrogates(worl
         found = recogniser.recognise(query)
         assert found is not None
         assert (found.task, found.how) == (task.id, "fingerprint")
+
+
+def test_a_model_that_is_good_enough_as_it_is_is_deployed_under_the_name_that_its_engine_has(
+    world: World,
+) -> None:
+    """Nothing is loaded for it: `gatekeeper.placement` leaves it alone."""
+    _labels(world)
+    bare = Contender(Bayes(engine="vllm"), engine="gpu7", serves="served-model")
+    ability = Ability(cluster=FindTasks(HashedNgrams(1024)), contenders=lambda data: [bare])
+    around = Surroundings(world.stores, ability, world.folder / "state" / "conversion", Quiet())
+    report, _ = convert(around, _REQUEST)
+    assert report.promoted is not None
+    row = world.stores.deployments.get(report.promoted.tasks[0].understudy)
+    assert row is not None
+    assert (row.engine, row.model) == ("gpu7", "served-model")
+    assert world.stores.artifacts.open(Path(row.files)).kind == "bare"
+    assert wanted("gpu7", [row]) == {}
+    loaded = replace(row, model=row.understudy)
+    assert wanted("gpu7", [loaded]) == {row.understudy: Path(row.files)}
+    assert wanted("gpu8", [loaded]) == {}
+
+
+def test_what_the_catalogue_has_for_a_task_is_in_the_report(world: World) -> None:
+    world.log(world.desk(150, "extract"))
+    ability = Ability(
+        cluster=FindTasks(HashedNgrams(1024)),
+        contenders=lambda data: [Contender(Bayes())],
+        catalogue=Offers((), catalogue(), Constraints(memory_gib=4.0)).sifted,
+    )
+    around = Surroundings(world.stores, ability, world.folder / "state" / "conversion", Quiet())
+    report, kept = convert(around, _REQUEST)
+    assert report.selected is not None
+    [chosen] = report.selected.tasks
+    assert "a JSON schema" in chosen.needs
+    assert "qwen3-0.6b" in chosen.could
+    assert any("GiB" in reason for reason in chosen.could_not["qwen3-8b"])
+    assert kept is not None
+    assert chosen.needs in (kept.path / "report.md").read_text()

@@ -85,6 +85,23 @@ def test_the_budget_of_a_day_is_kept(tmp_path: Path) -> None:
         assert len(stage.small.seen) == 7
 
 
+def test_a_restart_does_not_give_the_budget_of_the_day_anew(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/understudy.db"
+    with staged(tmp_path, url, learning={"shadow_requests": 7}) as stage:
+        stage.deploy(state="shadow")
+        with gatekeeper(stage) as first:
+            stage.work(20)
+            stage.eventually(lambda: bool(stage.status().budget), "the budget is used up")
+            first.kill()
+        with gatekeeper(stage) as second:
+            pid = second.process.pid
+            stage.eventually(
+                lambda: stage.status().pid == pid and bool(stage.status().budget), "the next one knows it"
+            )
+            assert stage.status().requests_today == 7
+        assert len(stage.deployments.pairs(NAME)) == len(stage.small.seen) == 7
+
+
 def test_dollars_bound_the_audits(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/understudy.db"
     with staged(tmp_path, url, learning={"shadow_dollars": 1e-9}) as stage, gatekeeper(stage):

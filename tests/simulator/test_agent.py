@@ -57,13 +57,14 @@ def small(error_rate: float) -> RunningServer:
 def test_a_small_model_speaks_like_vllm() -> None:
     with small(0.0) as server, httpx2.Client(base_url=server.base_url) as http:
         whole = http.post("/chat/completions", json=BODY | {"top_k": 5}).json()
-        assert whole["system_fingerprint"] is None
+        assert whole["system_fingerprint"].startswith("vllm-")
         assert whole["kv_transfer_params"] is None
         assert set(whole["usage"]) == {
             "prompt_tokens",
             "completion_tokens",
             "total_tokens",
             "prompt_tokens_details",
+            "completion_tokens_details",
         }
         assert whole["model"] == "slm-1"
         assert [model["id"] for model in http.get("/models").json()["data"]] == ["slm-1"]

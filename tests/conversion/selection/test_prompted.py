@@ -37,6 +37,26 @@ def test_zero_shot_sends_the_call_with_its_model_only(
     assert asked["model"] == "tiny"
     assert asked["chat_template_kwargs"] == {"enable_thinking": False}
     assert "stream" not in asked
+    assert asked["max_tokens"] == 2 * 10 + 64  # twice what the LLM needed, and some room
+
+
+@pytest.mark.parametrize(
+    ("asked", "sent"),
+    [
+        ({}, {"max_tokens": 84}),
+        ({"max_tokens": 5}, {"max_tokens": 5}),
+        ({"max_tokens": 500}, {"max_tokens": 84}),
+        ({"max_completion_tokens": 500}, {"max_tokens": 84}),
+        ({"max_completion_tokens": 50}, {"max_completion_tokens": 50}),
+    ],
+)
+def test_an_answer_that_cannot_agree_any_more_is_broken_off(
+    served: ServedModel, engine_app: Recorder, asked: dict[str, int], sent: dict[str, int]
+) -> None:
+    request = {"messages": [{"role": "user", "content": "Ticket 1 asks for refund"}], **asked}
+    served.ask([("chat.completions", request)], 84)
+    seen = orjson.loads(engine_app.seen[-1].body)
+    assert {name: value for name, value in seen.items() if name.startswith("max_")} == sent
 
 
 def test_few_shot_shows_each_answer_before_the_last_question(

@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from conversion.candidate import Attempted, EngineKind, Progress, TrainingError
 from conversion.example import Example
 from conversion.selection.prompted import FewShot, ZeroShot
 from conversion.selection.served import ServedModel
 from conversion.selection.trial import Counts, Trial
-from conversion.selection.trials import RESULT, Contender, hold, rank
+from conversion.selection.trials import RESULT, Contender, hold, rank, shares
 from conversion.selection.utilisation import Utilisation
 from conversion.task import Task, TaskData
 from router.gate.clopper_pearson import lower_bound
@@ -74,9 +76,35 @@ def test_the_cheapest_of_the_certified_is_chosen(data: TaskData, tmp_path: Path)
     assert [trial.name for trial in ranking.trials] == ["cheap", "dear", "poor"]
     assert ranking.best is not None
     assert ranking.best.name == "cheap"
-    assert ranking.best.verdict.lower == pytest.approx(lower_bound(150, 150, 0.05 / 3))
+    assert ranking.best.verdict.lower == pytest.approx(lower_bound(150, 150, 0.05 * 0.98 / 2))
+    assert ranking.trials[-1].verdict.lower == pytest.approx(lower_bound(135, 150, 0.05 * 0.02))
     assert ranking.best.dollars_per_thousand == pytest.approx(0.1 * 100 / 1000)
     assert ranking.sentence.startswith("cheap is chosen for support/label: 150 of 150 held-out pairs agree")
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_the_level_is_divided_whole(chances: list[float]) -> None:
+    parts = [1 / len(chances) if part is None else part for part in shares(chances)]
+    assert sum(parts) == pytest.approx(1)
+    assert all(part > 0 for part in parts)
+    by_chance = sorted(zip(chances, parts, strict=True))
+    assert [part for _, part in by_chance] == sorted(parts)
+
+
+def test_one_without_a_chance_costs_the_others_little() -> None:
+    assert list(shares([0.9, 0.0, 0.0])) == pytest.approx([0.98, 0.01, 0.01])
+    assert list(shares([0.5, 0.9])) == [None, None]
+    assert list(shares([0.0, 0.001])) == [None, None]
+
+
+def test_the_level_is_divided_before_held_out_calls_are_seen(data: TaskData, tmp_path: Path) -> None:
+    """What an interrupted run saw of one candidate does not change what the other has to show."""
+    whole = hold(_contenders(Scripted("a"), Scripted("b", wrong_every=2)), data, tmp_path, target=0.95)
+    (tmp_path / "b" / RESULT).unlink()
+    again = hold(_contenders(Scripted("a"), Scripted("b", wrong_every=2)), data, tmp_path, target=0.95)
+    assert [(each.name, each.verdict) for each in again.trials] == [
+        (each.name, each.verdict) for each in whole.trials
+    ]
 
 
 def test_more_candidates_ask_more_of_each(data: TaskData, tmp_path: Path) -> None:

@@ -55,6 +55,19 @@ def test_the_offline_gate(successes: int, trials: int, candidates: int, certifie
     assert f"{successes} of {trials}" in verdict.sentence
 
 
+@given(st.integers(1, 400), st.floats(0.01, 1))
+def test_a_part_of_the_level_is_a_lower_level(trials: int, share: float) -> None:
+    verdict = certify(trials, trials, 0.95, 0.95, candidates=4, share=share)
+    assert verdict.lower == pytest.approx(lower_bound(trials, trials, 0.05 * share))
+    assert f"{share:.1%} of the level for this one" in verdict.sentence
+
+
+@pytest.mark.parametrize("share", [0.0, -0.1, 1.1])
+def test_no_part_of_the_level(share: float) -> None:
+    with pytest.raises(ValueError, match="share"):
+        certify(1, 1, 0.9, 0.9, 2, share)
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [((3, 2, 0.9, 0.9, 1), "3 of 2"), ((1, 2, 1.0, 0.9, 1), "target"), ((1, 2, 0.9, 0.9, 0), "candidates")],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from serving.vllm.load import EngineLoad, engine_load
+from serving.vllm.load import EngineLoad, engine_load, tokens_an_hour
 
 TWO_CORES = """\
 # TYPE vllm:num_requests_running gauge
@@ -31,6 +31,12 @@ vllm:generation_tokens_created{engine="0",model_name="base"} 1.7e9
 )
 def test_load_is_read_from_metrics(metrics: str, load: EngineLoad) -> None:
     assert engine_load(metrics) == load
+
+
+def test_the_pace_is_read_from_metrics() -> None:
+    started = "process_start_time_seconds 1000.0\nvllm:prompt_tokens_total 400.0\nvllm:generation_tokens_total 100.0\n"
+    assert tokens_an_hour(started, now=1000 + 1800) == 1000
+    assert tokens_an_hour("vllm:prompt_tokens_total 400.0\n") == 0
 
 
 def test_what_is_not_metrics_is_refused() -> None:
