@@ -38,6 +38,9 @@ _ACCEPTED: Final = 0.8
 """What a trial on held-out sessions must reach for a prompt to be split: accepted texts told apart rightly, and the
 share of texts accepted."""
 
+_ROUNDING: Final = 1e-5
+"""By how much the likeness of the very same text may differ between processors, and between one text and many at once."""
+
 _FOLDS: Final = 4
 _MODES: Final = 8
 """Prototypes of a sub-task at most."""
@@ -175,7 +178,7 @@ def _threshold(vectors: Vectors, modes: Vectors) -> float:
     tell, which sends more upstream than was asked for."""
     likeness = np.sort((vectors @ modes.T).max(axis=1))
     rank = int(np.floor(ALPHA * (len(likeness) + 1))) - 1
-    return float(likeness[max(rank, 0)])
+    return float(likeness[max(rank, 0)]) - _ROUNDING
 
 
 def _modes(vectors: Vectors, random: np.random.Generator) -> Vectors:
