@@ -16,6 +16,7 @@ from typing import Any, Final
 import orjson
 from sqlalchemy import Engine
 
+from benchmarks.records import record_of
 from serving.endpoints.prompt import Prompt
 from simulator.desk.prompts import LABELS, ORDER_SCHEMA, QUEUES, SYSTEM, Kind
 from simulator.support_desk import SupportDesk
@@ -139,17 +140,12 @@ def _record(
         *((Attempt("slm", "heads", 200, "" if replaced else "confidence", own),) if tried else ()),
         *(() if replaced else (Attempt("upstream", "openai", 200, "", llm),)),
     )
-    return Record(
+    return record_of(
         id=(started // 1000).to_bytes(6, "big") + b"\x70" + chance.randbytes(1) + b"\x80" + chance.randbytes(7),
         started_us=started,
         duration_us=own if replaced else llm + (own if tried else 0),
         first_byte_us=own if replaced else llm // 3,
         overhead_us=chance.randrange(250, 900),
-        endpoint="chat.completions",
-        method="POST",
-        path="/v1/chat/completions",
-        status=200,
-        stream=False,
         route="slm" if replaced else "upstream",
         target="heads" if replaced else "openai",
         requested_model=MODEL,
@@ -160,17 +156,10 @@ def _record(
         reason=_reason(plan, replaced=replaced, tried=tried),
         confidence=round(chance.uniform(0.9, 1.0), 3) if tried else None,
         fallback="confidence" if tried and not replaced else "",
-        key="",
         session=f"ticket-{number // len(PLANS)}",
         config="3f0c1a5be27d",
-        upstream_request_id="",
-        request_type="application/json",
-        response_type="application/json",
-        response_encoding="",
         request=body,
         response=response,
-        request_size=len(body),
-        response_size=len(response),
         attempts=attempts,
     )  # fmt: skip
 
