@@ -123,7 +123,7 @@ def _shown(task: Mapping[str, Any]) -> Iterator[Any]:
     )
     yield Text(
         f"cost {_dollars(task['cost'])}, saved {_dollars(task['cost_avoided'])},"
-        f" would save {_dollars(task['would_avoid'])} if its understudy were live"
+        f" would have saved {_dollars(task['would_avoid'])} had its understudy answered all of them"
     )
     if not task["deployments"]:
         yield Text("no understudy was trained for it yet")
