@@ -117,9 +117,8 @@ def train(
         _tune(base, method, training, calibration, schedule, folder, progress)
     except (OSError, RuntimeError, MemoryError) as error:
         raise _translated(error, folder) from error
-    except (
-        Exception
-    ) as error:  # what the writers of weights and tokenizers raise is of no type that says more
+    except Exception as error:
+        # What the writers of weights and tokenizers raise is of no type that says more.
         if type(error).__name__ == "SafetensorError" or _is_full(error, folder):
             raise _translated(error, folder) from error
         raise

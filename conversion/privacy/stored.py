@@ -41,7 +41,8 @@ class StoredVeil:
     def _request(self, record: Record) -> Record:
         if not record.request:
             return record
-        body = self._body(_parsed(record), rewritten_request) or self._text(record.request)
+        parsed = _parsed(record)
+        body = self._text(record.request) if parsed is None else self._body(parsed, rewritten_request)
         if body is None:
             return record
         size = _size(body, record.request, record.request_size)
@@ -63,10 +64,8 @@ class StoredVeil:
             response_encoding="",
         )
 
-    def _body(self, body: Mapping[str, Any] | None, rewrite: _Rewrites) -> bytes | None:
+    def _body(self, body: Mapping[str, Any], rewrite: _Rewrites) -> bytes | None:
         """A body with surrogates; None where it holds no value."""
-        if body is None:
-            return None
         veiled = rewrite(body, Veil(self._pseudonyms, None))
         return None if veiled == body else msgspec.json.encode(rewrite(veiled, Unveil(self._surrogates)))
 

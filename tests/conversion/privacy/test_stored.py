@@ -144,6 +144,10 @@ def test_what_cannot_be_taken_apart_is_read_as_text(ring: KeyRing, fields: dict[
     ("request_body", "response"),
     [
         ({"messages": _messages("no value here, order 493022")}, _completion("Shipped on 2026-11-27.")),
+        (
+            {"messages": [], "tools": [{"type": "function", "function": {"name": EMAIL}}]},
+            _completion("Hello."),
+        ),
         (b"", b""),
         (b"\x00\xff", b"\x00\xff"),
         ([], 7),
