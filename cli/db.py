@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.context import ConfigOption, JsonOption, load_configuration, open_store, plain_errors
-from cli.shipping import journal_of, sink_of
+from cli.shipping import sink_of
 from store.database import current as current_revision
 from store.database import pending, upgrade
 from store.quarantine import Quarantine, SecondTry
@@ -55,7 +55,7 @@ def quarantine(
     the calls that `store.retain` deletes.
     """
     with open_store(config) as store, plain_errors():
-        kept = Quarantine(journal_of(store.configuration))
+        kept = Quarantine(store.configuration.journal)
         if ship_again:
             sink = sink_of(store.configuration, store.engine, store.ring)
             tries = kept.ship_again(store.ring, sink)

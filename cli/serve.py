@@ -62,10 +62,9 @@ def serve(
 
 def _check_state(configuration: Configuration) -> None:
     """Fail now, in one line, for what every worker would fail for later."""
-    state = configuration.settings.state_dir
     with plain_errors():
         ring = KeyRing.load(key_file(configuration), os.environ)
-        Journal(state / "journal", ring).close()
+        Journal(configuration.journal, ring).close()
 
 
 def _check_store(url: str) -> None:

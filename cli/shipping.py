@@ -11,7 +11,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Engine
@@ -112,7 +111,6 @@ def build(
     ring = KeyRing.load(key_file(configuration), environ)
     sink = sink_of(configuration, engine, ring)
     keys = ProxyKeys(engine)
-    journal = journal_of(configuration)
 
     def mirror() -> None:
         if sink.ready:
@@ -122,7 +120,7 @@ def build(
         if sink.ready and settings.store.retain is not None:
             now = time.time()
             retain(engine, int(settings.store.retain), int(now))
-            Quarantine(journal).forget(now - settings.store.retain)
+            Quarantine(configuration.journal).forget(now - settings.store.retain)
 
     now = time.time_ns() // 1000
     noted = Noting(engine, Event(now, "configuration", configuration.version, why), sink)
@@ -132,12 +130,7 @@ def build(
         (_RETAIN_EVERY, forget),
         (_RING_EVERY, lambda: _refresh(ring)),
     ]
-    return Shipper(journal, ring, sink, every=duties)
-
-
-def journal_of(configuration: Configuration) -> Path:
-    """The journal's folder."""
-    return configuration.settings.state_dir / "journal"
+    return Shipper(configuration.journal, ring, sink, every=duties)
 
 
 def sink_of(configuration: Configuration, engine: Engine, ring: KeyRing) -> UpgradingSink:

@@ -69,7 +69,7 @@ def _from_store(configuration: Configuration, window: Window, by: str | None) ->
     with plain_errors():
         ring = KeyRing.load(key_file(configuration), os.environ)
         board = WorkerBoard(settings.state_dir / "workers")
-        readings = Readings(settings.store.url, ring, settings.state_dir / "journal", board)
+        readings = Readings(settings.store.url, ring, configuration.journal, board)
     group: Any = by
     return lambda: readings.report(window, group)
 

@@ -91,7 +91,7 @@ def compose(
     settings = configuration.settings
     state = settings.state_dir
     ring = KeyRing.load(key_file(configuration), environ)
-    journal = Journal(state / "journal", ring, fsync=settings.store.fsync)
+    journal = Journal(configuration.journal, ring, fsync=settings.store.fsync)
     live = Live(configuration, heads)
     board = WorkerBoard(state / "workers")
     auth: Authenticator = Passthrough()
@@ -112,7 +112,9 @@ def compose(
         return worker.status()
 
     loads = EngineLoads(lambda: live.configuration)
-    readings = Readings(settings.store.url, ring, state / "journal", board, this_worker=status, loads=loads)
+    readings = Readings(
+        settings.store.url, ring, configuration.journal, board, this_worker=status, loads=loads
+    )
     desk = RulesDesk(lambda: live.configuration, environ, BacktestProcess(configuration.path))
     control = create_control(auth, readings, desk)
 

@@ -47,6 +47,11 @@ class Configuration:
         return self.settings.learning.artifacts or self.settings.state_dir / "artifacts"
 
     @property
+    def journal(self) -> Path:
+        """The folder of the journal."""
+        return self.settings.state_dir / "journal"
+
+    @property
     def published(self) -> Path:
         """The file that says which understudies are deployed."""
         return self.settings.state_dir / "learned" / publication.FILE_NAME

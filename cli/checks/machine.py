@@ -44,7 +44,7 @@ def check_disk(configuration: Configuration) -> Iterator[Finding]:
 
 def check_journal(configuration: Configuration) -> Iterator[Finding]:
     """What waits for the database, and what the shipper could not read."""
-    folder = configuration.settings.state_dir / "journal"
+    folder = configuration.journal
     waiting = backlog(folder)
     told = f"{waiting.bytes / 2**20:,.1f} MiB in {waiting.segments} segments wait for the database"
     late = time.time() - waiting.oldest_us / 1e6 if waiting.oldest_us is not None else 0.0

@@ -13,7 +13,6 @@ from typer.testing import CliRunner
 from benchmarks.records import record_of
 from cli import calls, db, keys
 from cli.context import MIRROR_FILE, open_store
-from cli.shipping import journal_of
 from store import call_id
 from store.artifacts import ArtifactStore
 from store.database import upgrade
@@ -141,7 +140,7 @@ def test_a_store_that_cannot_be_opened_is_one_line(tmp_path: Path) -> None:
 def test_refused_records_are_listed_and_shipped_again(config: Path) -> None:
     assert "nothing is in quarantine" in _run(db.app, "quarantine", "-c", config)
     with open_store(config) as store:
-        journal = journal_of(store.configuration)
+        journal = store.configuration.journal
         sink = MemorySink(breaks_on=int.from_bytes(_record(1).id, "big"))
         fill(journal, store.ring, [_record(number) for number in range(3)])
         with Shipper(journal, store.ring, sink) as shipper:
@@ -157,7 +156,7 @@ def test_refused_records_are_listed_and_shipped_again(config: Path) -> None:
 
 def test_what_stays_in_quarantine_is_told(config: Path) -> None:
     with open_store(config) as store:
-        folder = journal_of(store.configuration) / "quarantine"
+        folder = store.configuration.journal / "quarantine"
     folder.mkdir(parents=True)
     (folder / "0.seg").write_bytes(b"x" * 100)
     assert "0.seg stays: 0 refused, 1 damaged (Tampered)" in _run(
