@@ -23,7 +23,8 @@ class Attempted:
     answer: Answer | None
     """None when it could not answer."""
     confidence: float = 1.0
-    """From 0 to 1; what the threshold of selective answering is compared with."""
+    """From 0 to 1; what the threshold of selective answering is compared with. 0 where none can be told: the proxy takes
+    such an answer only where there is no threshold."""
     tokens: int = 0
     """Tokens that it read and wrote for this; 0 when it does not say, and the LLM's are counted then."""
 

@@ -34,7 +34,7 @@ class Reply:
     body: Mapping[str, Any] = field(default_factory=dict, repr=False)
     seconds: float = 0.0
     confidence: float | None = None
-    """As the engine says of itself."""
+    """As the engine says of itself in a header."""
     fault: Fault | None = None
     status: int = 0
     wait: float = 0.0

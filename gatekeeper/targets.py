@@ -22,6 +22,8 @@ class Target:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     missing_key: str = ""
     """The variable that should hold its key and does not."""
+    gives_logprobs: bool = False
+    """Whether it tells the probabilities of tokens when asked."""
 
 
 def engine_targets(configuration: Configuration, heads: str) -> Mapping[str, Target]:
@@ -33,6 +35,7 @@ def engine_targets(configuration: Configuration, heads: str) -> Mapping[str, Tar
             engine.urls or ((heads,) if heads and engine.kind == "heads" else ()),
             engine.timeouts,
             configuration.engine_keys.get(name, ""),
+            gives_logprobs=engine.kind == "vllm",
         )
         for name, engine in engines.items()
     }

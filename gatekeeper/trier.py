@@ -26,6 +26,7 @@ from store.errors import SealError
 from store.pair_answers import PairAnswers
 from store.prices import Prices
 from wire.answer import Answer, answer_of
+from wire.certainty import asking, certainty
 from wire.check import AnswerChecker
 from wire.usage import read_usage
 
@@ -130,8 +131,14 @@ class Trier:
             raise Unusable("the key of its content is missing") from None
 
     async def _ask_understudy(self, standing: Standing, engine: Target, subject: Subject) -> Reply:
+        """Ask as the proxy does: where there is a threshold, for the probabilities of tokens too."""
         body = subject.body(standing.row.model)
-        return await self.asker.ask(engine, subject.endpoint, subject.path, body)
+        if standing.row.threshold > 0 and engine.gives_logprobs:
+            body = asking(subject.endpoint, body)
+        reply = await self.asker.ask(engine, subject.endpoint, subject.path, body)
+        if reply.confidence is None and engine.gives_logprobs:
+            return dataclasses.replace(reply, confidence=certainty(subject.endpoint, reply.body))
+        return reply
 
     async def _challenged(
         self, standing: Standing, engine: Target, subject: Subject, llm: Answer

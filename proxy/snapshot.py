@@ -66,7 +66,8 @@ def _engines(configuration: Configuration, servers: EngineServers, heads: str) -
         urls = engine.urls or ((heads,) if heads and engine.kind == "heads" else ())
         key = configuration.engine_keys.get(name)
         if urls:
-            found[name] = Engine(name, servers.of(name, urls), key, _timeouts(engine.timeouts))
+            timeouts = _timeouts(engine.timeouts)
+            found[name] = Engine(name, servers.of(name, urls), key, timeouts, engine.kind == "vllm")
     return found
 
 

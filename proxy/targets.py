@@ -77,6 +77,8 @@ class Engine:
     servers: tuple[EngineServer, ...]
     api_key: str | None = None
     timeouts: Timeouts = field(default_factory=lambda: Timeouts(connect=1.0, first_byte=30.0, idle=30.0))
+    gives_logprobs: bool = False
+    """Whether it tells the probabilities of tokens when asked, as vLLM does; heads say of themselves how sure they are."""
 
     def willing(self) -> list[EngineServer]:
         """The servers that may be asked now, the one with the fewest requests in flight first."""

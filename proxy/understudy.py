@@ -1,7 +1,8 @@
 """Asking an understudy, and holding its answer until it may be trusted.
 
-Structured answers (JSON, tool calls) are held whole and checked; free text is held until its first content token.
-Whatever goes wrong before the first byte reaches the agent is a `Declined`, and the upstream is asked instead.
+Structured answers (JSON, tool calls) are held whole and checked; free text is held until its first content token. Where
+a threshold is set for an engine that tells the probabilities of its tokens, these are asked for, every answer is held
+whole, and they are taken out again. Whatever goes wrong before the first byte reaches the agent is a `Declined`, and the upstream is asked instead.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from proxy.errors import cause_of
 from proxy.targets import Understudy
 from proxy.transport.base import Headers, Request, Response, Transport, TransportError
 from wire.accumulate import accumulator_for
+from wire.certainty import certainty
 from wire.check import AnswerChecker
+from wire.logprobs_splice import inject, without_logprobs
 from wire.shape import expects_structure
 from wire.splice import SpliceError, replace_member
 from wire.sse import Splitter, parse
@@ -30,7 +33,7 @@ DEFAULT_TIMEOUT: Final = 30.0
 """Seconds until an answer may be released, where neither rule nor understudy names a limit."""
 
 CONFIDENCE_HEADER: Final = b"x-understudy-confidence"
-"""By which an engine says how sure it is of its answer: a number from 0 to 1."""
+"""By which an engine says how sure it is of its answer, and the agent is told: a number from 0 to 1."""
 
 LARGEST_HELD: Final = 32 * 1024 * 1024
 """Bytes of an answer that may be held back; a longer one is declined."""
@@ -49,6 +52,15 @@ class Declined(Exception):
         super().__init__(cause)
         self.cause = cause
         self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """How sure an answer has to be whose tokens tell their probabilities."""
+
+    threshold: float
+    injected: bool
+    """Whether these were asked for behind the agent's back, and are to be taken out."""
 
 
 @dataclass(slots=True)
@@ -111,6 +123,11 @@ class UnderstudyClient:
         seconds = limit or understudy.timeout or DEFAULT_TIMEOUT
         deadline = asyncio.get_running_loop().time() + seconds
         rewritten = _with_model(body, understudy.model)
+        probe = None
+        if threshold > 0 and engine.gives_logprobs:
+            injected = inject(call.endpoint, rewritten, parsed)
+            probe = Probe(threshold, injected is not None)
+            rewritten = injected or rewritten
         servers = engine.willing()
         if not servers:
             raise Declined("breaker_open")
@@ -120,7 +137,7 @@ class UnderstudyClient:
             call.tries("slm", engine.name)
             call.waits()
             try:
-                return await self._ask_server(call, server, request, parsed, threshold, deadline)
+                return await self._ask_server(call, server, request, parsed, threshold, probe, deadline)
             except Declined as declined:
                 if not servers or declined.cause not in _NOT_CONNECTED:
                     raise
@@ -135,6 +152,7 @@ class UnderstudyClient:
         request: Request,
         parsed: Mapping[str, Any],
         threshold: float,
+        probe: Probe | None,
         deadline: float,
     ) -> Held:
         loop = asyncio.get_running_loop()
@@ -143,7 +161,7 @@ class UnderstudyClient:
             unless_held.callback(lease.close)
             try:
                 async with asyncio.timeout_at(deadline):
-                    held = await self._approved(call, lease, request, parsed, threshold)
+                    held = await self._approved(call, lease, request, parsed, threshold, probe)
             except TimeoutError:
                 if loop.time() - began >= _LONG_SILENCE:
                     lease.failed()
@@ -155,39 +173,49 @@ class UnderstudyClient:
             return held
 
     async def _approved(
-        self, call: Call, lease: Lease, request: Request, parsed: Mapping[str, Any], threshold: float
+        self,
+        call: Call,
+        lease: Lease,
+        request: Request,
+        parsed: Mapping[str, Any],
+        threshold: float,
+        probe: Probe | None,
     ) -> Held:
         response = await self._transport.send(request)
         lease.answered(response.status)
         try:
             if response.status >= 400:
                 raise Declined("model_missing" if response.status == 404 else "status", response.status)
-            call.confidence = _confidence(response)
-            if threshold > 0 and (call.confidence is None or call.confidence < threshold):
+            said = call.confidence = _confidence(response)
+            unsure = probe is None if said is None else said < threshold
+            if threshold > 0 and unsure:
                 raise Declined("confidence", response.status)
-            return await self._hold(call, lease, response, parsed)
+            return await self._hold(call, lease, response, parsed, probe)
         except BaseException:
             await response.aclose()
             raise
 
-    async def _hold(self, call: Call, lease: Lease, response: Response, parsed: Mapping[str, Any]) -> Held:
+    async def _hold(
+        self, call: Call, lease: Lease, response: Response, parsed: Mapping[str, Any], probe: Probe | None
+    ) -> Held:
         is_events = header_rules.first(response.headers, b"content-type").startswith("text/event-stream")
         if call.stream != is_events:
             raise Declined("protocol", response.status)
         if is_events:
-            return await self._hold_stream(call, lease, response, parsed)
+            return await self._hold_stream(call, lease, response, parsed, probe)
         chunks = [chunk async for chunk in _bounded(response)]
         try:
             answer = orjson.loads(b"".join(chunks))
         except orjson.JSONDecodeError:
             raise Declined("malformed", response.status) from None
         self._check(call, parsed, answer, response.status)
-        return Held(response, lease, chunks, complete=True)
+        held = Held(response, lease, chunks, complete=True)
+        return held if probe is None else _probed(call, probe, held, answer)
 
     async def _hold_stream(
-        self, call: Call, lease: Lease, response: Response, parsed: Mapping[str, Any]
+        self, call: Call, lease: Lease, response: Response, parsed: Mapping[str, Any], probe: Probe | None
     ) -> Held:
-        whole = expects_structure(call.endpoint, parsed)
+        whole = probe is not None or expects_structure(call.endpoint, parsed)
         splitter, accumulator = Splitter(), accumulator_for(call.endpoint)
         held: list[bytes] = []
         async for chunk in _bounded(response):
@@ -200,8 +228,10 @@ class UnderstudyClient:
                 return Held(response, lease, held, complete=False)
         if not accumulator.done:
             raise Declined("truncated", response.status)
-        self._check(call, parsed, accumulator.body(), response.status)
-        return Held(response, lease, held, complete=True)
+        answer = accumulator.body()
+        self._check(call, parsed, answer, response.status)
+        complete = Held(response, lease, held, complete=True)
+        return complete if probe is None else _probed(call, probe, complete, answer or {})
 
     def _check(self, call: Call, parsed: Mapping[str, Any], answer: object, status: int) -> None:
         if not isinstance(answer, dict):
@@ -218,6 +248,21 @@ async def _bounded(response: Response) -> AsyncIterator[bytes]:
         if size > LARGEST_HELD:
             raise Declined("too_large", response.status)
         yield chunk
+
+
+def _probed(call: Call, probe: Probe, held: Held, answer: Mapping[str, Any]) -> Held:
+    """The held answer as the agent shall see it; raises Declined when the model was not sure enough of some token."""
+    if call.confidence is None:
+        call.confidence = sure = certainty(call.endpoint, answer)
+        if sure is None or sure < probe.threshold:
+            raise Declined("confidence", held.status)
+        held.headers = [*held.headers, (CONFIDENCE_HEADER, b"%.4f" % sure)]
+    if probe.injected:
+        try:
+            held.approved = [without_logprobs(b"".join(held.approved), streamed=call.stream)]
+        except SpliceError:
+            raise Declined("malformed", held.status) from None
+    return held
 
 
 def _confidence(response: Response) -> float | None:

@@ -17,6 +17,7 @@ _SCALAR: Final = re.compile(_STRING + rb"|[^\[{\"\s,}\]]++", re.DOTALL)
 _BRACKET: Final = re.compile(_STRING + rb"|[\[\]{}]", re.DOTALL)
 
 _top_level: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_array: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 class SpliceError(ValueError):
@@ -45,6 +46,21 @@ def members(body: bytes) -> list[Member]:
         return _walk(body, texts)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SpliceError(f"not a JSON object that can be spliced: {type(error).__name__}") from None
+
+
+def elements(array: bytes) -> list[tuple[int, int]]:
+    """Where each element of a JSON array begins and ends; raises SpliceError when the bytes are no array."""
+    try:
+        texts = [bytes(text) for text in _array.decode(array)]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise SpliceError(f"not a JSON array that can be spliced: {type(error).__name__}") from None
+    found, position = [], 0
+    for text in texts:
+        # What stands before an element, space and a comma or the array's own bracket, begins no value that ends in time.
+        start = array.index(text, position)
+        found.append((start, start + len(text)))
+        position = start + len(text)
+    return found
 
 
 def _walk(body: bytes, texts: dict[str, bytes]) -> list[Member]:

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 _BLANK_LINE: Final = re.compile(rb"(?:\r\n?+|\n)(?:\r\n?+|\n)")
 _LINE_END: Final = re.compile(rb"\r\n|\n|\r")
+_DATA_LINE: Final = re.compile(rb"(?:^|(?<=[\r\n]))data:[ ]?([^\r\n]*+)")
 _BOM: Final = b"\xef\xbb\xbf"
 _LONGEST_ENDING: Final = 4
 DEFAULT_LIMIT: Final = 16 * 1024 * 1024
@@ -132,6 +133,12 @@ def parse(block: bytes) -> Event:
             case b"retry" if value.isdigit():
                 retry = int(value)
     return Event(event, b"\n".join(data), identifier, retry)
+
+
+def data_span(block: bytes) -> tuple[int, int] | None:
+    """Where the data of a block stands; None when it is spread over several lines, or when there is none."""
+    lines = list(_DATA_LINE.finditer(block))
+    return lines[0].span(1) if len(lines) == 1 else None
 
 
 def events(data: bytes) -> Iterator[Event]:

@@ -13,11 +13,9 @@ from typing import Any, Final
 import msgspec
 
 from wire.splice import SpliceError, add_member, members, remove_member, replace_member
-from wire.sse import parse
+from wire.sse import data_span, parse
 
 _ASKING: Final = b'{"include_usage":true}'
-_DATA_LINE: Final = re.compile(rb"(?:^|(?<=[\r\n]))data:[ ]?([^\r\n]*+)")
-
 _NULL_USAGE: Final = re.compile(rb'(?<![ \t]),[ \t]*+"usage"[ \t]*+:[ \t]*+null')
 """Inside a string the quotes would be escaped, so this matches members only."""
 
@@ -89,10 +87,10 @@ def _without_null_usage(block: bytes) -> bytes:
     """The block without the null `usage` that its chunk is known to have at the top level."""
     if block.count(b'"usage"') == 1 and (match := _NULL_USAGE.search(block)):
         return block[: match.start()] + block[match.end() :]
-    lines = list(_DATA_LINE.finditer(block))
-    if len(lines) != 1:
+    span = data_span(block)
+    if span is None:
         return block
-    start, end = lines[0].span(1)
+    start, end = span
     try:
         return block[:start] + remove_member(block[start:end], "usage") + block[end:]
     except SpliceError:

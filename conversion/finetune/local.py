@@ -1,4 +1,8 @@
-"""Answers of a tuned model by transformers, for where no server of its base is at hand: slower, and not bound to schemas."""
+"""Answers of a tuned model by transformers, for where no server of its base is at hand: slower, and not bound to schemas.
+
+So its confidence is at most the one that vLLM tells of the same tokens where a schema binds them: there what the grammar
+rules out is gone before the probabilities are taken.
+"""
 
 from __future__ import annotations
 
@@ -55,6 +59,7 @@ class LocalAnswers:
         pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
         rows = [[pad] * (width - len(prompt)) + list(prompt) for _, prompt, _ in batch]
         mask = [[0] * (width - len(prompt)) + [1] * len(prompt) for _, prompt, _ in batch]
+        watched = _Probabilities()
         with torch.inference_mode():
             output = self._model.generate(
                 input_ids=torch.tensor(rows, device=self._model.device),
@@ -62,17 +67,35 @@ class LocalAnswers:
                 max_new_tokens=max(limit for _, _, limit in batch),
                 do_sample=False,
                 pad_token_id=pad,
+                logits_processor=[watched],
             )
-        for (_, prompt, limit), row in zip(batch, output.tolist(), strict=True):
-            yield _attempted(tokenizer, row[width:][:limit], len(prompt))
+        told = torch.stack(watched.steps, dim=1).tolist()
+        for (_, prompt, limit), row, sure in zip(batch, output.tolist(), told, strict=True):
+            yield _attempted(tokenizer, row[width:][:limit], sure, len(prompt))
 
 
-def _attempted(tokenizer: Any, said: Sequence[int], prompt: int) -> Attempted:
+class _Probabilities:
+    """Stands in generation where the scores of each step pass, and keeps one number a row: the probability of the
+    likeliest token, which greedy decoding says."""
+
+    def __init__(self) -> None:
+        self.steps: list[Any] = []
+        """Tensors of (batch,), one a step."""
+
+    def __call__(self, said: Any, scores: Any) -> Any:
+        """Take note of scores of (batch, vocabulary), and hand them on."""
+        exact = scores.float()
+        self.steps.append((exact.amax(-1) - exact.logsumexp(-1)).exp().cpu())
+        return scores
+
+
+def _attempted(tokenizer: Any, said: Sequence[int], sure: Sequence[float], prompt: int) -> Attempted:
+    """`sure` has the probability of each token said; the one that ends the turn counts, the padding after it does not."""
     ends = {tokenizer.eos_token_id, tokenizer.pad_token_id}
     length = next((place for place, token in enumerate(said) if token in ends), len(said))
     text = tokenizer.decode(said[:length], skip_special_tokens=True)
     finish = "stop" if length < len(said) else "length"
-    return Attempted(answer_in(text, finish), tokens=prompt + length)
+    return Attempted(answer_in(text, finish), min(sure[: min(length + 1, len(said))]), prompt + length)
 
 
 def answer_in(text: str, finish: str) -> Answer:

@@ -14,6 +14,7 @@ from conversion.example import Example
 from serving.vllm.client import VllmClient
 from serving.vllm.errors import EngineError, EngineRefused
 from wire.answer import answer_of
+from wire.certainty import asking, certainty
 from wire.tolerant import count, mapping
 
 _AT_A_TIME: Final = 8
@@ -52,8 +53,11 @@ class ServedAnswers:
             return Attempted(None)
         usage = mapping(response.get("usage"))
         return Attempted(
-            answer_of("chat.completions", response), tokens=count(usage.get("total_tokens")) or 0
+            answer_of("chat.completions", response),
+            certainty("chat.completions", response) or 0.0,
+            count(usage.get("total_tokens")) or 0,
         )
 
     def _request(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
-        return {name: value for name, value in request.items() if name not in _OURS} | {"model": self._name}
+        kept = {name: value for name, value in request.items() if name not in _OURS}
+        return asking("chat.completions", kept | {"model": self._name})

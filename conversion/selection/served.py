@@ -1,4 +1,5 @@
-"""A small model that an engine serves, asked as agents ask: over HTTP, with only `model` rewritten."""
+"""A small model that an engine serves, asked as agents ask: over HTTP, with only `model` rewritten and, as the proxy does
+where there is a threshold, the probabilities of tokens asked for."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ import httpx2
 from conversion.candidate import Attempted, TrainingError
 from router.decision import Endpoint
 from wire.answer import answer_of
+from wire.certainty import asking, certainty
 from wire.tolerant import mapping, mappings
 from wire.usage import read_usage
 
@@ -91,14 +93,18 @@ class ServedModel:
         if answered is None:
             return Attempted(None)
         usage = read_usage(endpoint, answered)
-        return Attempted(answer_of(endpoint, answered), tokens=usage.total if usage else 0)
+        return Attempted(
+            answer_of(endpoint, answered),
+            certainty(endpoint, answered) or 0.0,
+            usage.total if usage else 0,
+        )
 
     def _body(self, endpoint: Endpoint, body: Mapping[str, Any]) -> dict[str, Any]:
         asked = {name: value for name, value in body.items() if name not in _STREAM_KEYS}
         asked["model"] = self.model
         if self.chat_template_kwargs and endpoint == "chat.completions":
             asked["chat_template_kwargs"] = dict(self.chat_template_kwargs)
-        return asked
+        return asking(endpoint, asked)
 
 
 def _bounded(body: dict[str, Any], endpoint: Endpoint, longest: int) -> dict[str, Any]:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from serving.endpoints import tokens
-from serving.endpoints.answer import Answer
+from serving.endpoints.answer import Answer, ToolCall
 from serving.endpoints.base import Body, Reply, data, digest, number, stops
+from serving.endpoints.dialect import Dialect
 from serving.endpoints.errors import ApiError
 from serving.endpoints.prompt import Prompt
+
+_CALL_BEGINS: Final = "<tool_call>"
+_CALL_ENDS: Final = "</tool_call>"
+_TURN_ENDS: Final = "<|im_end|>"
+"""Tokens that no answer shows."""
 
 
 class ChatCompletions:
@@ -48,7 +54,7 @@ class ChatCompletions:
                 {
                     "index": index,
                     "message": dialect.message(_message(answer)),
-                    "logprobs": _logprobs(reply, tokens.pieces(answer.content or "")),
+                    "logprobs": _logprobs(reply, _tokens(answer, reply.dialect)),
                     "finish_reason": answer.finish_reason,
                 }
             )
@@ -80,19 +86,47 @@ class ChatCompletions:
 
 
 def _choices(reply: Reply) -> Iterator[dict[str, Any]]:
+    every = reply.dialect.tells_every_token
     for index, answer in enumerate(reply.answers):
         yield _choice(index, _opening(answer, reply))
         for piece in tokens.pieces(answer.content or ""):
             yield _choice(index, {"content": piece}, _logprobs(reply, [piece]))
         for position, call in enumerate(answer.tool_calls):
-            first = {"name": call.name, "arguments": ""}
-            named = {"index": position, "id": call.id, "type": "function", "function": first}
-            yield _choice(index, {"tool_calls": [named]})
-            for fragment in tokens.fragments(call.arguments, call.id):
-                yield _choice(
-                    index, {"tool_calls": [{"index": position, "function": {"arguments": fragment}}]}
-                )
-        yield _choice(index, {}, finish=answer.finish_reason)
+            yield from _called(index, position, call, reply if every else None)
+        ending = _logprobs(reply, _ending(answer)) if every else None
+        yield _choice(index, {}, ending, finish=answer.finish_reason)
+
+
+def _called(index: int, position: int, call: ToolCall, told: Reply | None) -> Iterator[dict[str, Any]]:
+    """A call in fragments; with `told` its tokens have their logprobs, those around it in chunks of their own."""
+
+    def logprobs(*pieces: str) -> dict[str, Any] | None:
+        return None if told is None else _logprobs(told, list(pieces))
+
+    if (opening := logprobs(_CALL_BEGINS)) is not None:
+        yield _choice(index, {}, opening)
+    first = {"name": call.name, "arguments": ""}
+    named = {"index": position, "id": call.id, "type": "function", "function": first}
+    yield _choice(index, {"tool_calls": [named]}, logprobs(call.name))
+    for fragment in tokens.fragments(call.arguments, call.id):
+        more = {"index": position, "function": {"arguments": fragment}}
+        yield _choice(index, {"tool_calls": [more]}, logprobs(fragment))
+    if (closing := logprobs(_CALL_ENDS)) is not None:
+        yield _choice(index, {}, closing)
+
+
+def _tokens(answer: Answer, dialect: Dialect) -> list[str]:
+    """What was said, in the tokens whose logprobs this server tells."""
+    said = tokens.pieces(answer.content or "")
+    if not dialect.tells_every_token:
+        return said
+    for call in answer.tool_calls:
+        said += [_CALL_BEGINS, call.name, *tokens.fragments(call.arguments, call.id), _CALL_ENDS]
+    return said + _ending(answer)
+
+
+def _ending(answer: Answer) -> list[str]:
+    return [] if answer.finish_reason == "length" else [_TURN_ENDS]
 
 
 def _choice(
@@ -124,7 +158,7 @@ def _logprobs(reply: Reply, pieces: list[str]) -> dict[str, Any] | None:
         {"token": piece, "logprob": reply.logprob, "bytes": list(piece.encode()), "top_logprobs": []}
         for piece in pieces
     ]
-    return {"content": content, "refusal": None}
+    return reply.dialect.logprobs(content)
 
 
 def _format(value: Any) -> tuple[dict[str, Any] | None, bool]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import accumulate
 from typing import Any
 
 from serving.endpoints import tokens
@@ -37,7 +38,14 @@ class Completions:
     def whole(self, reply: Reply) -> dict[str, Any]:
         """A `text_completion`."""
         choices = [
-            reply.dialect.choice(_choice(index, answer.content or "", answer.finish_reason))
+            reply.dialect.choice(
+                _choice(
+                    index,
+                    answer.content or "",
+                    answer.finish_reason,
+                    _logprobs(reply, tokens.pieces(answer.content or "")),
+                )
+            )
             for index, answer in enumerate(reply.answers)
         ]
         tail = reply.dialect.tail(reply.dialect.usage(reply.usage), chat=False)
@@ -58,8 +66,10 @@ class Completions:
 
 def _choices(reply: Reply) -> Iterator[dict[str, Any]]:
     for index, answer in enumerate(reply.answers):
+        offset = 0
         for piece in tokens.pieces(answer.content or ""):
-            yield _choice(index, piece, None)
+            yield _choice(index, piece, None, _logprobs(reply, [piece], offset))
+            offset += len(piece)
         yield _choice(index, "", answer.finish_reason)
 
 
@@ -68,5 +78,19 @@ def _head(reply: Reply) -> dict[str, Any]:
     return head | {"model": reply.model} | reply.dialect.envelope(stream=True)
 
 
-def _choice(index: int, text: str, finish: str | None) -> dict[str, Any]:
-    return {"text": text, "index": index, "logprobs": None, "finish_reason": finish}
+def _choice(
+    index: int, text: str, finish: str | None, logprobs: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    return {"text": text, "index": index, "logprobs": logprobs, "finish_reason": finish}
+
+
+def _logprobs(reply: Reply, pieces: list[str], offset: int = 0) -> dict[str, Any] | None:
+    """Of the tokens said, each the likeliest; `offset` is where in the text they begin."""
+    if reply.prompt.body.get("logprobs") is None:
+        return None
+    return {
+        "text_offset": list(accumulate(map(len, pieces[:-1]), initial=offset)) if pieces else [],
+        "token_logprobs": [reply.logprob] * len(pieces),
+        "tokens": pieces,
+        "top_logprobs": [{piece: reply.logprob} for piece in pieces],
+    }

@@ -81,6 +81,15 @@ class Dialect(Protocol):
         """Token counts of completions and chat completions."""
         ...
 
+    @property
+    def tells_every_token(self) -> bool:
+        """Whether logprobs are told of the tokens of calls, and of the one that ends the turn, too."""
+        ...
+
+    def logprobs(self, tokens: list[dict[str, Any]]) -> dict[str, Any]:
+        """The `logprobs` of a chat choice with these tokens."""
+        ...
+
     def null_usage(self) -> bool:
         """Whether chunks carry `"usage":null` once usage was asked for."""
         ...
@@ -143,6 +152,15 @@ class OpenAIDialect:
                 "rejected_prediction_tokens": 0,
             },
         }
+
+    @property
+    def tells_every_token(self) -> bool:
+        """Of the text's alone."""
+        return False
+
+    def logprobs(self, tokens: list[dict[str, Any]]) -> dict[str, Any]:
+        """Beside them those of a refusal."""
+        return {"content": tokens, "refusal": None}
 
     def null_usage(self) -> bool:
         """It does."""
@@ -211,6 +229,15 @@ class VllmDialect:
         }
         details = ("prompt_tokens_details", "completion_tokens_details")
         return counts if stream else counts | dict.fromkeys(details)
+
+    @property
+    def tells_every_token(self) -> bool:
+        """Of whatever the model said."""
+        return True
+
+    def logprobs(self, tokens: list[dict[str, Any]]) -> dict[str, Any]:
+        """Nothing beside them."""
+        return {"content": tokens}
 
     def null_usage(self) -> bool:
         """vLLM leaves the field out."""

@@ -47,10 +47,16 @@ def _call(call: Fields) -> Fields:
 
 
 def _finished_with_text(choices: Iterable[Fields], empty: Any) -> Iterator[Fields]:
-    """The last piece of a text says how it ended, where a plain stream has a chunk of its own for that."""
+    """The last piece of a text that its limit cut says so, where a plain stream has a chunk of its own for that. What ends
+    by itself has such a chunk here too: it is that of the token which ends the turn."""
     held: Fields | None = None
     for choice in choices:
-        if held is not None and choice["finish_reason"] and empty(choice) and _is_text(held, choice):
+        if (
+            held is not None
+            and choice["finish_reason"] == "length"
+            and empty(choice)
+            and _is_text(held, choice)
+        ):
             yield {**held, "finish_reason": choice["finish_reason"]}
             held = None
             continue

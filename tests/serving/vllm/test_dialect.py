@@ -25,15 +25,25 @@ pytestmark = [pytest.mark.vllm, pytest.mark.timeout(900)]
 _LETTER = "Please cancel my purchase of two blue ceramic mugs, order #48213.\nThanks,\nMaria Lopez"
 _SHOWN = {"ignore_eos": True, "skip_special_tokens": False, "max_tokens": 6}
 _NAMED = {"type": "function", "function": {"name": "sort_letter"}}
+_CALLED = {"tools": [TOOL], "tool_choice": _NAMED, "max_tokens": 80, "frequency_penalty": 2.0}
+_BOUND = {"response_format": FORMAT, "max_tokens": 80, "frequency_penalty": 2.0}
+"""A model that was hardly trained fills JSON with spaces unless these are made dear."""
+_TOLD = {"logprobs": True}
 _USAGE = {"stream": True, "stream_options": {"include_usage": True}}
 CALLS: dict[str, dict[str, Any]] = {
     "text": _SHOWN,
     "streamed text": _SHOWN | {"stream": True},
     "streamed text with usage": _SHOWN | _USAGE,
-    "a schema": {"response_format": FORMAT, "max_tokens": 40},
-    "a streamed schema": {"response_format": FORMAT, "max_tokens": 40} | _USAGE,
-    "a tool": {"tools": [TOOL], "tool_choice": _NAMED, "max_tokens": 80, "frequency_penalty": 2.0},
-    "a streamed tool": {"tools": [TOOL], "tool_choice": _NAMED, "max_tokens": 80, "frequency_penalty": 2.0} | _USAGE,
+    "a schema": _BOUND,
+    "a streamed schema": _BOUND | _USAGE,
+    "a tool": _CALLED,
+    "a streamed tool": _CALLED | _USAGE,
+    "text and logprobs": _SHOWN | _TOLD,
+    "streamed text and logprobs": _SHOWN | _TOLD | {"stream": True},
+    "a schema and logprobs": _BOUND | _TOLD,
+    "a streamed schema and logprobs": _BOUND | _TOLD | _USAGE,
+    "a tool and logprobs": _CALLED | _TOLD,
+    "a streamed tool and logprobs": _CALLED | _TOLD | _USAGE,
 }  # fmt: skip
 REFUSED: dict[str, bytes] = {
     "an unknown model": b'{"model":"nobody","messages":[{"role":"user","content":"hi"}]}',
