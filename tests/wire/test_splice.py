@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wire.splice import SpliceError, add_member, members, remove_member, replace_member
+from wire.splice import SpliceError, add_member, elements, members, remove_member, replace_member
 
 BRIEF = settings(max_examples=60, deadline=None)
 
@@ -136,3 +136,18 @@ def test_what_is_no_object_is_refused(body: bytes) -> None:
 def test_nothing_is_added_to_what_is_no_object(body: bytes) -> None:
     with pytest.raises(SpliceError):
         add_member(body, "a", b"1")
+
+
+@BRIEF
+@given(st.lists(VALUES, max_size=5), st.lists(SPACES, min_size=4, max_size=4), st.booleans())
+def test_elements_are_where_they_stand(values: list[Any], space: list[str], ascii_only: bool) -> None:
+    texts = [json.dumps(value, ensure_ascii=ascii_only) for value in values]
+    between = f"{space[0]},{space[1]}"
+    array = f"{space[2]}[{space[3]}{between.join(texts)}{space[0]}]{space[1]}".encode()
+    assert [array[start:end].decode() for start, end in elements(array)] == texts
+
+
+@pytest.mark.parametrize("array", [b"", b"{}", b"[1", b"[1,]", b"3", b"[" * 100_000])
+def test_what_is_no_array_has_no_elements(array: bytes) -> None:
+    with pytest.raises(SpliceError):
+        elements(array)
