@@ -65,3 +65,10 @@ def test_needed_is_the_least_that_passes(answered: int, target: float, alpha: fl
     else:
         assert lower_bound(least, answered, alpha) >= target
         assert least == 0 or lower_bound(least - 1, answered, alpha) < target
+
+
+def test_who_cannot_tell_how_sure_it_is_answers_all_or_nothing() -> None:
+    assert choose([(0.0, True)] * 200, 200, 0.95, 0.05) == 0.0
+    assert choose([(0.0, place % 3 > 0) for place in range(200)], 200, 0.95, 0.05) in (None, 0.0)
+    mixed = [(0.0, place % 3 > 0) for place in range(200)] + [(0.9, True)] * 200
+    assert (choose(mixed, 400, 0.95, 0.05) or 0.0) > 0

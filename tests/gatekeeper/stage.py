@@ -205,9 +205,9 @@ class Running:
 
 @contextmanager
 def staged(
-    folder: Path, url: str, *, environ: Mapping[str, str] | None = None, **sections: Any
+    folder: Path, url: str, *, environ: Mapping[str, str] | None = None, kind: str = "heads", **sections: Any
 ) -> Iterator[Stage]:
-    """Set everything up but the gatekeeper."""
+    """Set everything up but the gatekeeper; `kind` is the engine's."""
     understudy = Labels()
     llm = create_app(Labels(), settings=Settings(require_key=(environ or {}).get("LLM_KEY", "")), keep=4096)
     small = create_app(understudy, settings=Settings(models=("*",), dialect=VllmDialect()), keep=4096)
@@ -215,7 +215,7 @@ def staged(
         document = {
             "version": 1,
             "upstreams": {"llm": {"base_url": llm_server.base_url}},
-            "engines": {"small": {"kind": "heads", "base_url": small_server.base_url}},
+            "engines": {"small": {"kind": kind, "base_url": small_server.base_url}},
             "store": {"url": url},
             "state_dir": str(folder / "state"),
             "prices": {"gpt-4o": {"input": 2.5, "output": 10}},

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import httpx2
+import orjson
 import pytest
 
 from serving.endpoints.dialect import VllmDialect
@@ -132,6 +133,31 @@ def test_an_unsure_understudy_abstains(stage: Stage) -> None:
         stage.settle()
     assert {pair.agreed for pair in stage.deployments.pairs(NAME)} == {None}
     assert stage.state() == "shadow"
+
+
+@pytest.mark.parametrize(("threshold", "agreed"), [(0.98, True), (0.995, None)])
+def test_one_on_vllm_is_as_sure_as_its_least_sure_token(
+    tmp_path: Path, threshold: float, agreed: bool | None
+) -> None:
+    """The simulated engine gives each token 99%, when it is asked."""
+    with staged(tmp_path, f"sqlite:///{tmp_path}/understudy.db", kind="vllm") as stage, gatekeeper(stage):
+        stage.deploy(state="shadow", threshold=threshold)
+        stage.work(3)
+        stage.settle()
+        pairs = stage.deployments.pairs(NAME)
+        assert {pair.agreed for pair in pairs} == {agreed}
+        assert [pair.confidence for pair in pairs] == pytest.approx([0.99] * 3, abs=1e-3)
+        asked = [orjson.loads(seen.body) for seen in stage.small.seen if seen.method == "POST"]
+        assert [body["logprobs"] for body in asked] == [True] * 3
+
+
+def test_one_on_vllm_without_a_threshold_is_not_asked_how_sure_it_is(tmp_path: Path) -> None:
+    with staged(tmp_path, f"sqlite:///{tmp_path}/understudy.db", kind="vllm") as stage, gatekeeper(stage):
+        stage.deploy(state="shadow")
+        stage.work(2)
+        stage.settle()
+        assert [pair.confidence for pair in stage.deployments.pairs(NAME)] == [None, None]
+        assert not any(b"logprobs" in seen.body for seen in stage.small.seen)
 
 
 def test_failures_that_agents_were_spared_demote(stage: Stage) -> None:

@@ -63,19 +63,24 @@ class Publisher:
 
     def train(self, *systems: str) -> Path:
         """A router artifact that knows the calls with these instructions."""
+        return self.learn(
+            *(Query("chat.completions", body("x", system), 100) for system in systems or (SYSTEM,))
+        )
+
+    def learn(self, *queries: Query) -> Path:
+        """A router artifact that knows calls like these."""
         fingerprints = Fingerprints()
-        keys = {
-            fingerprints.read(Query("chat.completions", body("x", system), 100)).key: 0
-            for system in systems or (SYSTEM,)
-        }
-        learned = replace(NOTHING, targets=(TASK,), keys=keys, version=f"run-{len(systems)}")
+        keys = {fingerprints.read(query).key: 0 for query in queries}
+        learned = replace(NOTHING, targets=(TASK,), keys=keys, version=f"run-{len(queries)}")
         with self.artifacts.create("router", "router") as draft:
             draft.write(FILE_NAME, encode(learned))
             path = draft.commit({}).path
         self.router = str(path)
         return path
 
-    def publish(self, *states: State, version: str, threshold: float = 0.0) -> None:
+    def publish(
+        self, *states: State, version: str, threshold: float = 0.0, engine_name: str = HEADS, model: str = ""
+    ) -> None:
         """Publish understudies of the one task in these states, numbered from 1."""
         deployments = tuple(
             Deployment(
@@ -83,8 +88,8 @@ class Publisher:
                 task=TASK,
                 kind="label",
                 state=state,
-                engine=HEADS,
-                model=f"{TASK}@{number}",
+                engine=engine_name,
+                model=model or f"{TASK}@{number}",
                 files="",
                 share=SHARES[state],
                 threshold=threshold,

@@ -37,6 +37,8 @@ def test_zero_shot_sends_the_call_with_its_model_only(
     assert asked["model"] == "tiny"
     assert asked["chat_template_kwargs"] == {"enable_thinking": False}
     assert "stream" not in asked
+    assert asked["logprobs"] is True
+    assert attempt.confidence == pytest.approx(0.99, abs=1e-3)  # as the simulated engine has every token
     assert asked["max_tokens"] == 2 * 10 + 64  # twice what the LLM needed, and some room
 
 
@@ -118,6 +120,19 @@ def test_a_responses_text_becomes_a_list() -> None:
 def test_nothing_to_show_is_unsuited(data: TaskData, served: ServedModel) -> None:
     bare = TaskData(data.task, (example(0, answer=Answer()),), (), data.held_out)
     assert "none can be shown" in FewShot("tiny", served).unsuited(bare)
+
+
+def test_what_tells_no_probabilities_is_answered_only_without_a_threshold(
+    served: ServedModel, engine_app: Recorder
+) -> None:
+    """As the proxy has it: it takes such an answer where no threshold is set, and declines it where one is."""
+    text = "Ticket 1 asks for refund"
+    (attempt,) = served.ask([("responses", {"input": text})])
+    assert (attempt.answer is not None, attempt.confidence) == (True, 0.0)
+    assert "logprobs" not in orjson.loads(engine_app.seen[-1].body)
+    (attempt,) = served.ask([("completions", {"prompt": text})])
+    assert attempt.confidence == pytest.approx(0.99, abs=1e-3)
+    assert orjson.loads(engine_app.seen[-1].body)["logprobs"] == 0
 
 
 def test_what_the_engine_refuses_is_no_answer(served: ServedModel) -> None:

@@ -67,7 +67,7 @@ def _post(url: str, body: dict[str, Any] | bytes) -> httpx2.Response:
     return httpx2.post(f"{url}/chat/completions", content=content, headers=headers, timeout=120)
 
 
-def _call(**options: Any) -> dict[str, Any]:
+def asked_of(options: dict[str, Any]) -> dict[str, Any]:
     system = SYSTEM["extract"] if "response_format" in options else SYSTEM["act"]
     messages = [{"role": "system", "content": system}, {"role": "user", "content": _LETTER}]
     return {"model": "base", "messages": messages, "temperature": 0} | options
@@ -99,7 +99,7 @@ def kinds(body: bytes) -> list[Any]:
 
 @pytest.mark.parametrize("call", CALLS)
 def test_an_answer(call: str, server: VllmClient, played: str) -> None:
-    body = _call(**CALLS[call])
+    body = asked_of(CALLS[call])
     real, ours = _post(f"{server.url}/v1", body), _post(played, body)
     assert (real.status_code, ours.status_code) == (200, 200)
     assert ours.headers["content-type"].partition(";")[0] == real.headers["content-type"].partition(";")[0]
@@ -136,5 +136,5 @@ def test_the_schema_of_the_desk_is_the_schema_of_both(server: VllmClient, played
         "type": "json_schema",
         "json_schema": {"name": "order", "strict": True, "schema": ORDER_SCHEMA},
     }
-    body = _call(response_format=format_, max_tokens=30)
+    body = asked_of({"response_format": format_, "max_tokens": 30})
     assert _post(f"{server.url}/v1", body).status_code == _post(played, body).status_code == 200
