@@ -100,6 +100,9 @@ def test_a_token_that_a_grammar_forces_is_certain(server: VllmClient) -> None:
     assert max(each["logprob"] for each in free) < 0.0  # a model that was hardly trained is sure of nothing
 
 
+@pytest.mark.filterwarnings(
+    "ignore:`is_gradient_checkpointing`:FutureWarning"
+)  # peft uses what transformers gives up
 def test_transformers_says_the_same(server: VllmClient, base: Path, adapter: Path) -> None:
     examples = [
         Example(str(limit), "", limit, "chat.completions", request, Answer("x"))
