@@ -54,7 +54,7 @@ def _post(server: VllmClient, endpoint: Endpoint, body: bytes) -> httpx2.Respons
 @pytest.mark.parametrize("call", ASKED)
 def test_what_was_not_asked_for_is_taken_out_to_the_byte(call: str, server: VllmClient) -> None:
     endpoint, body = ASKED[call]
-    body = {"model": "base", "temperature": 0} | body
+    body = {"model": "base", "temperature": 0, **body}
     plain = orjson.dumps(body)
     asking = inject(endpoint, plain, body)
     assert asking is not None
