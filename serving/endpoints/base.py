@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 import orjson
 
@@ -15,9 +15,6 @@ from serving.endpoints.dialect import Dialect
 from serving.endpoints.prompt import Prompt
 
 Body = Mapping[str, Any]
-
-_MANNER: Final = ("stream", "stream_options", "logprobs")
-"""Parameters that change how an answer is given, and not which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +32,7 @@ class Reply:
     """Of every token, where they are asked for."""
 
     def id(self, prefix: str, length: int = 29, salt: str = "") -> str:
-        """An id that follows from the question."""
+        """An id that follows from the request, `stream` and `stream_options` apart."""
         return prefix + tokens.identifier(f"{self.prompt.digest}/{prefix}/{salt}", length)
 
     @property
@@ -92,8 +89,8 @@ def _completion(answer: Answer) -> int:
 
 
 def digest(body: Body) -> str:
-    """What makes two requests the same question: everything but how it is to be answered."""
-    kept = {key: value for key, value in body.items() if key not in _MANNER}
+    """What makes two requests the same question: everything but `stream` and `stream_options`."""
+    kept = {key: value for key, value in body.items() if key not in ("stream", "stream_options")}
     return hashlib.sha256(orjson.dumps(kept, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
