@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from simulator.base import phrases
-from simulator.base.letters import letter, things
+from simulator.base.forms import form
+from simulator.base.letters import letter
 from simulator.tickets import Ticket
 
 Message = dict[str, Any]
 Tools = tuple[Mapping[str, Any], ...]
 
-_FOLLOW_UPS: Final = (0, 1, 2, 2)
-_BRIEF_LETTER: Final = 110
-_ANY_LETTER: Final = 10_000
-"""Characters."""
+_FOLLOW_UPS: Final = (0, 0, 1)
+_FORMS: Final = 0.12
+"""Share of chats that are forms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,39 +38,55 @@ class _Task:
     tools: Tools = ()
 
 
-def chats(seed: int, repeats: int = 0, brief: int = 0) -> Iterator[Chat]:
-    """Chats without end; the same for the same seed. The first `repeats` only ask to say something again, the next
-    `brief` ask one thing about short letters: copying is learned sooner from those."""
-    rng = random.Random(f"base/{seed}")  # noqa: S311  (wording, not secrets)
-    for _ in range(repeats):
-        yield _repeat(rng)
-    for _ in range(brief):
-        yield _chat(rng, _BRIEF_LETTER, (0,))
+def chats(seed: int) -> Iterator[Chat]:
+    """Chats without end; the same for the same seed."""
+    rng = random.Random(f"j/{seed}")  # noqa: S311  (wording, not secrets)
     while True:
-        yield _chat(rng, _ANY_LETTER, _FOLLOW_UPS)
+        dice = rng.random()
+        yield _form(rng) if dice < _FORMS else _chat(rng)
 
 
-def _chat(rng: random.Random, longest: int, follow_ups: Sequence[int]) -> Chat:
+def _chat(rng: random.Random) -> Chat:
     """A letter with instructions before it, then at times further instructions on the same letter: more to learn from
     for the same reading."""
-    found = letter(rng, longest)
-    first = rng.choices((_fields, _tool, _answer, _short), (35, 32, 25, 8))[0](found, rng)
+    found = letter(rng)
+    first = rng.choices((_card, _fields, _tool, _answer), (40, 28, 14, 18))[0](found, rng)
     messages = [
         {"role": "system", "content": first.instructions},
         {"role": "user", "content": rng.choice(phrases.FRAMES).format(found.text)},
         *first.said,
     ]
-    for _ in range(rng.choice(follow_ups)):
-        task = rng.choices((_fields, _answer, _short), (50, 35, 15))[0](found, rng)
+    for _ in range(rng.choice(_FOLLOW_UPS)):
+        task = rng.choices((_fields, _answer, _card), (45, 30, 25))[0](found, rng)
         messages += [{"role": "user", "content": task.instructions}, *task.said]
     return Chat(tuple(messages), first.tools)
 
 
-def _repeat(rng: random.Random) -> Chat:
-    """Say it again."""
-    what = ", ".join(rng.sample(things(rng), rng.randint(1, 3)))
-    roles = (("system", rng.choice(phrases.REPEAT_PROMPTS)), ("user", what), ("assistant", what))
+def _form(rng: random.Random) -> Chat:
+    """A form, told again as JSON."""
+    instructions, text, said = form(rng)
+    roles = (("system", instructions), ("user", text), ("assistant", said))
     return Chat(tuple({"role": role, "content": content} for role, content in roles))
+
+
+def _card(found: Ticket, rng: random.Random) -> _Task:
+    """What a letter is about, and which things it names: nothing to copy, all of it to be judged."""
+    lines = (
+        ("topic", phrases.TOPICS[found.label]),
+        ("hurry", _yes(found.urgent)),
+        ("order", _yes(found.order_id is not None)),
+        ("goods", _yes(found.product is not None)),
+        ("name", _yes(found.customer_name is not None)),
+        ("mail", _yes(found.email is not None)),
+        ("pieces", str(found.quantity or "none")),
+    )
+    return _Task(
+        rng.choice(phrases.CARD_PROMPTS), _says("\n".join(f"{name} {value}" for name, value in lines))
+    )
+
+
+def _yes(true: bool) -> str:
+    return "yes" if true else "no"
 
 
 def _fields(found: Ticket, rng: random.Random) -> _Task:
@@ -93,20 +109,22 @@ def _fields(found: Ticket, rng: random.Random) -> _Task:
 
 def _tool(found: Ticket, rng: random.Random) -> _Task:
     """Call the tool that helps, or ask for what it needs."""
-    topics = rng.sample(list(phrases.TOOLS), rng.randint(3, 8))
+    topics = rng.sample(list(phrases.TOOLS), rng.randint(2, 5))
     if found.label not in topics:
         topics[rng.randrange(len(topics))] = found.label
-    named = {topic: rng.choice(phrases.TOOLS[topic].names) for topic in topics}
-    tools = tuple(phrases.schema(named[topic], phrases.TOOLS[topic].parameters) for topic in topics)
+    tools = tuple(
+        phrases.schema(phrases.TOOLS[topic].name, phrases.TOOLS[topic].parameters) for topic in topics
+    )
+    name = phrases.TOOLS[found.label].name
     prompt = rng.choice(phrases.TOOL_PROMPTS)
     arguments = _arguments(found, phrases.TOOLS[found.label].parameters)
     missing = next((name for name, value in arguments.items() if value is None), None)
     if missing is not None:
         return _Task(prompt, _says(phrases.ASKED[missing]), tools)
-    call = {"type": "function", "function": {"name": named[found.label], "arguments": arguments}}
+    call = {"type": "function", "function": {"name": name, "arguments": arguments}}
     said: tuple[Message, ...] = ({"role": "assistant", "content": "", "tool_calls": [call]},)
-    if rng.random() < 0.25:
-        said += _reported(named[found.label], rng)
+    if rng.random() < 0.15:
+        said += _reported(name, rng)
     return _Task(prompt, said, tools)
 
 
@@ -118,15 +136,15 @@ def _reported(tool: str, rng: random.Random) -> tuple[Message, ...]:
     content = json.dumps(result)
     return (
         {"role": "tool", "content": content},
-        *_says(rng.choice(phrases.REPORTS).format(tool=tool, result=content)),
+        *_says(phrases.REPORT.format(tool=tool, result=content)),
     )
 
 
 def _arguments(found: Ticket, parameters: Sequence[str]) -> dict[str, Any]:
     values: dict[str, Any] = {
-        "number": found.order_id and found.order_id.removeprefix("ORD-"),
-        "goods": found.product,
-        "mail": found.email,
+        "order_id": found.order_id and found.order_id.removeprefix("ORD-"),
+        "product": found.product,
+        "email": found.email,
         "urgent": "yes" if found.urgent else "no",
     }
     return {name: values[name] for name in parameters}
@@ -146,13 +164,6 @@ def _answer(found: Ticket, rng: random.Random) -> _Task:
         hurry=style.hurry if found.urgent else "",
     )
     return _Task(style.prompt, _says(said))
-
-
-def _short(found: Ticket, rng: random.Random) -> _Task:
-    """Say in a few words what a letter is about, or whether it is in a hurry."""
-    if rng.random() < 0.6:
-        return _Task(rng.choice(phrases.TOPIC_PROMPTS), _says(phrases.TOPICS[found.label]))
-    return _Task(rng.choice(phrases.HURRY_PROMPTS), _says("in a hurry" if found.urgent else "in no hurry"))
 
 
 def _says(text: str) -> tuple[Message, ...]:

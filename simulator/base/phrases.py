@@ -1,4 +1,5 @@
-"""Tables: the words of the made-up chats. None of them is the demo agent's."""
+"""Tables: the words of the made-up chats. Names of fields are those of any shop; prompts, tools and answers are others than
+the demo agent's."""
 
 from __future__ import annotations
 
@@ -8,7 +9,6 @@ from typing import Any, Final
 
 from simulator.desk.wording import Label
 
-REPEAT_PROMPTS: Final = ("Say it again.", "Repeat the text.", "The same once more:")
 FIELD_PROMPTS: Final = (
     "Read the letter and fill in: {}.",
     "Give JSON with these keys: {}. What is not said is null.",
@@ -17,11 +17,11 @@ FIELD_PROMPTS: Final = (
     "Fields: {}. Things are named in the singular and in small letters.",
 )
 FIELD_NAMES: Final[Mapping[str, Sequence[str]]] = {
-    "order": ("order", "number", "reference", "purchase_no", "order_number"),
-    "item": ("item", "goods", "article", "thing"),
-    "count": ("count", "pieces", "how_many", "amount"),
-    "name": ("name", "sender", "person", "full_name"),
-    "mail": ("mail", "address", "contact", "write_to"),
+    "order": ("order", "order_id", "number", "reference"),
+    "item": ("item", "product", "goods"),
+    "count": ("count", "quantity", "pieces"),
+    "name": ("name", "customer_name", "sender"),
+    "mail": ("mail", "email", "address"),
 }
 ORDER_FORMS: Final = ("{}", "#{}", "NO-{}", "REF-{}", "O-{}")
 ORDER_HINT: Final = " Orders look like {}."
@@ -38,21 +38,21 @@ FRAMES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A made-up tool: the names it goes by, and its parameters."""
+    """A made-up tool: its name and its parameters."""
 
-    names: Sequence[str]
+    name: str
     parameters: Sequence[str]
 
 
 TOOLS: Final[Mapping[Label, Tool]] = {
-    "order_status": Tool(("track_parcel", "find_parcel", "ask_carrier"), ("number",)),
-    "refund": Tool(("return_money", "pay_back", "credit_card"), ("number",)),
-    "exchange": Tool(("swap_goods", "other_size", "trade"), ("number", "goods")),
-    "damaged_item": Tool(("report_damage", "replace_broken", "claim"), ("number", "goods")),
-    "billing": Tool(("check_bill", "ask_accounts", "correct_charge"), ("urgent",)),
-    "account_access": Tool(("unlock", "new_login", "send_code"), ("mail",)),
-    "product_question": Tool(("ask_expert", "product_facts", "advise"), ("urgent",)),
-    "cancel_order": Tool(("stop_order", "call_off", "withdraw"), ("number",)),
+    "order_status": Tool("track_parcel", ("order_id",)),
+    "refund": Tool("return_money", ("order_id",)),
+    "exchange": Tool("swap_goods", ("order_id", "product")),
+    "damaged_item": Tool("report_damage", ("order_id", "product")),
+    "billing": Tool("check_bill", ("urgent",)),
+    "account_access": Tool("unlock", ("email",)),
+    "product_question": Tool("ask_expert", ("urgent",)),
+    "cancel_order": Tool("stop_order", ("order_id",)),
 }
 TOOL_PROMPTS: Final = (
     "Use the tool that helps the writer of the letter.",
@@ -60,16 +60,11 @@ TOOL_PROMPTS: Final = (
     "Pick one tool. Ask when something that it needs is missing.",
 )
 ASKED: Final[Mapping[str, str]] = {
-    "number": "Which number does your purchase have? Please look into our mail to you.",
-    "goods": "Which of our goods is it? Please tell us what it is called.",
-    "mail": "At which address do we reach you? Please send us your mail address.",
+    "order_id": "Which number does your purchase have? Please look into our mail to you.",
+    "product": "Which of our goods is it? Please tell us what it is called.",
+    "email": "At which address do we reach you? Please send us your mail address.",
 }
-REPORTS: Final = (
-    "{tool} says: {result}",
-    "It is done. Result: {result}",
-    "Result of {tool}: {result}",
-    "Finished: {result}",
-)
+REPORT: Final = "{tool} says: {result}"
 TOPICS: Final[Mapping[Label, str]] = {
     "order_status": "a late parcel",
     "refund": "money to be paid back",
@@ -80,8 +75,7 @@ TOPICS: Final[Mapping[Label, str]] = {
     "product_question": "advice before buying",
     "cancel_order": "an order to be stopped",
 }
-TOPIC_PROMPTS: Final = ("What is the letter about?", "Name the topic in a few words.")
-HURRY_PROMPTS: Final = ("Is the writer in a hurry?", "Does it have to be done at once?")
+CARD_PROMPTS: Final = ("What is the letter about, and what does it name?", "Fill in the card of the letter.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,28 +12,22 @@ from importlib import resources
 class Recipe:
     """Sizes and schedule; the defaults make the demo's base."""
 
-    hidden: int = 128
-    layers: int = 3
-    heads: int = 4
-    feed_forward: int = 256
+    hidden: int = 192
+    layers: int = 4
+    heads: int = 3
+    feed_forward: int = 384
     vocabulary: int = 2048
     tokenizer_chats: int = 3000
     """Chats that the vocabulary is learned from."""
     context: int = 2048
     rotation: float = 1e6
     """Base of the rotary position embedding: slow enough that heads compare tokens over a whole letter."""
-    steps: int = 640
+    steps: int = 900
     batch: int = 32
-    repeat_steps: int = 60
-    """Steps at the start, on saying something again."""
-    brief_steps: int = 140
-    """Steps after these, on short letters."""
     longest: int = 448
     """Tokens; longer chats are left out of training."""
-    matrix_rate: float = 0.01
-    """Learning rate of Muon, which takes the matrices."""
-    vector_rate: float = 0.003
-    """Learning rate of AdamW, which takes embeddings and norms."""
+    rate: float = 2e-3
+    """Learning rate of AdamW."""
     seed: int = 0
 
     def digest(self) -> str:
@@ -51,10 +45,12 @@ _SOURCES = (
             "birth.py",
             "chat_template.jinja",
             "corpus.py",
+            "forms.py",
             "letters.py",
             "phrases.py",
             "tokenizer.py",
             "training.py",
+            "values.py",
         )
     ),
     ("simulator", "tickets.py"),

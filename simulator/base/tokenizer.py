@@ -21,7 +21,7 @@ TOOL_MARKS: Final = ("<tool_call>", "</tool_call>")
 _MARKS: Final = (PAD, END, "<|system|>", "<|user|>", "<|assistant|>", "<|tool|>")
 _PIECES: Final = "|".join(
     (
-        r"\p{N}",
+        r"\p{N}{1,2}",
         r"\p{Lu}",
         r"\p{Ll}+",
         r"[^\s\p{L}\p{N}]+",

@@ -52,7 +52,6 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
         vocabulary=512,
         tokenizer_chats=200,
         steps=2,
-        brief_steps=2,
         batch=4,
     )
     train(folder, lambda done, of: None, recipe)
