@@ -41,7 +41,8 @@ def free_port() -> int:
 
 @pytest.fixture(scope="session")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A base model of a few thousand weights, hardly trained."""
+    """A base model of a few thousand weights, trained until it has seen what JSON looks like: one that has not may say
+    nothing but blanks, which a schema allows."""
     pytest.importorskip("torch")
     folder = tmp_path_factory.mktemp("base")
     recipe = Recipe(
@@ -51,8 +52,8 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
         feed_forward=128,
         vocabulary=512,
         tokenizer_chats=200,
-        steps=2,
-        batch=4,
+        steps=100,
+        batch=8,
     )
     train(folder, lambda done, of: None, recipe)
     return folder
