@@ -95,7 +95,8 @@ def _attempted(tokenizer: Any, said: Sequence[int], sure: Sequence[float], promp
     length = next((place for place, token in enumerate(said) if token in ends), len(said))
     text = tokenizer.decode(said[:length], skip_special_tokens=True)
     finish = "stop" if length < len(said) else "length"
-    return Attempted(answer_in(text, finish), min(sure[: min(length + 1, len(said))]), prompt + length)
+    told = min(length + 1, len(said))  # the end of its turn is a token too, as vLLM counts
+    return Attempted(answer_in(text, finish), min(sure[:told]), prompt + told)
 
 
 def answer_in(text: str, finish: str) -> Answer:
