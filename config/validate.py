@@ -14,7 +14,8 @@ from config.consistency import Finding, findings
 from config.document import Document, Path, Place, spelled
 from config.fields import keys_at
 from config.problem import VALUE_LENGTH, ConfigError, Problem
-from config.settings import NAME_PATTERN, NOT_A_VARIABLE, Settings
+from config.settings import Settings
+from config.values import NAME_PATTERN, NOT_A_VARIABLE
 
 _KINDS: Final = {
     "string_type": ("is not a text", "put it into quotes"),

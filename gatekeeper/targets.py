@@ -32,10 +32,10 @@ def engine_targets(configuration: Configuration, heads: str) -> Mapping[str, Tar
     found = {
         name: Target(
             name,
-            engine.urls or ((heads,) if heads and engine.kind == "heads" else ()),
+            engine.urls_with(heads),
             engine.timeouts,
             configuration.engine_keys.get(name, ""),
-            gives_logprobs=engine.kind == "vllm",
+            gives_logprobs=engine.gives_logprobs,
         )
         for name, engine in engines.items()
     }

@@ -63,11 +63,11 @@ def _engines(configuration: Configuration, servers: EngineServers, heads: str) -
         configured = {**configured, HEADS: EngineSettings(kind="heads")}
     found = {}
     for name, engine in configured.items():
-        urls = engine.urls or ((heads,) if heads and engine.kind == "heads" else ())
+        urls = engine.urls_with(heads)
         key = configuration.engine_keys.get(name)
         if urls:
             timeouts = _timeouts(engine.timeouts)
-            found[name] = Engine(name, servers.of(name, urls), key, timeouts, engine.kind == "vllm")
+            found[name] = Engine(name, servers.of(name, urls), key, timeouts, engine.gives_logprobs)
     return found
 
 
