@@ -2,7 +2,8 @@
 
 Structured answers (JSON, tool calls) are held whole and checked; free text is held until its first content token. Where
 a threshold is set for an engine that tells the probabilities of its tokens, these are asked for, every answer is held
-whole, and they are taken out again. Whatever goes wrong before the first byte reaches the agent is a `Declined`, and the upstream is asked instead.
+whole, and they are taken out again. Whatever goes wrong before the first byte reaches the agent is a `Declined`, and the
+upstream is asked instead.
 """
 
 from __future__ import annotations
@@ -55,12 +56,17 @@ class Declined(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
-    """How sure an answer has to be whose tokens tell their probabilities."""
+class Bar:
+    """How sure an answer has to be, and how that is known."""
 
-    threshold: float
-    injected: bool
+    threshold: float = 0.0
+    probed: bool = False
+    """Whether its tokens tell their probabilities; else only a header of the engine can say how sure it is."""
+    injected: bool = False
     """Whether these were asked for behind the agent's back, and are to be taken out."""
+
+
+_NO_BAR: Final = Bar()
 
 
 @dataclass(slots=True)
@@ -122,11 +128,10 @@ class UnderstudyClient:
         engine = understudy.engine
         seconds = limit or understudy.timeout or DEFAULT_TIMEOUT
         deadline = asyncio.get_running_loop().time() + seconds
-        rewritten = _with_model(body, understudy.model)
-        probe = None
-        if threshold > 0 and engine.gives_logprobs:
-            injected = inject(call.endpoint, rewritten, parsed)
-            probe = Probe(threshold, injected is not None)
+        rewritten, bar = _with_model(body, understudy.model), _NO_BAR
+        if threshold > 0:
+            injected = inject(call.endpoint, rewritten, parsed) if engine.gives_logprobs else None
+            bar = Bar(threshold, engine.gives_logprobs, injected is not None)
             rewritten = injected or rewritten
         servers = engine.willing()
         if not servers:
@@ -137,7 +142,7 @@ class UnderstudyClient:
             call.tries("slm", engine.name)
             call.waits()
             try:
-                return await self._ask_server(call, server, request, parsed, threshold, probe, deadline)
+                return await self._ask_server(call, server, request, parsed, bar, deadline)
             except Declined as declined:
                 if not servers or declined.cause not in _NOT_CONNECTED:
                     raise
@@ -151,8 +156,7 @@ class UnderstudyClient:
         server: EngineServer,
         request: Request,
         parsed: Mapping[str, Any],
-        threshold: float,
-        probe: Probe | None,
+        bar: Bar,
         deadline: float,
     ) -> Held:
         loop = asyncio.get_running_loop()
@@ -161,7 +165,7 @@ class UnderstudyClient:
             unless_held.callback(lease.close)
             try:
                 async with asyncio.timeout_at(deadline):
-                    held = await self._approved(call, lease, request, parsed, threshold, probe)
+                    held = await self._approved(call, lease, request, parsed, bar)
             except TimeoutError:
                 if loop.time() - began >= _LONG_SILENCE:
                     lease.failed()
@@ -178,8 +182,7 @@ class UnderstudyClient:
         lease: Lease,
         request: Request,
         parsed: Mapping[str, Any],
-        threshold: float,
-        probe: Probe | None,
+        bar: Bar,
     ) -> Held:
         response = await self._transport.send(request)
         lease.answered(response.status)
@@ -187,22 +190,22 @@ class UnderstudyClient:
             if response.status >= 400:
                 raise Declined("model_missing" if response.status == 404 else "status", response.status)
             said = call.confidence = _confidence(response)
-            unsure = probe is None if said is None else said < threshold
-            if threshold > 0 and unsure:
+            unsure = not bar.probed if said is None else said < bar.threshold
+            if bar.threshold > 0 and unsure:
                 raise Declined("confidence", response.status)
-            return await self._hold(call, lease, response, parsed, probe)
+            return await self._hold(call, lease, response, parsed, bar)
         except BaseException:
             await response.aclose()
             raise
 
     async def _hold(
-        self, call: Call, lease: Lease, response: Response, parsed: Mapping[str, Any], probe: Probe | None
+        self, call: Call, lease: Lease, response: Response, parsed: Mapping[str, Any], bar: Bar
     ) -> Held:
         is_events = header_rules.first(response.headers, b"content-type").startswith("text/event-stream")
         if call.stream != is_events:
             raise Declined("protocol", response.status)
         if is_events:
-            return await self._hold_stream(call, lease, response, parsed, probe)
+            return await self._hold_stream(call, lease, response, parsed, bar)
         chunks = [chunk async for chunk in _bounded(response)]
         try:
             answer = orjson.loads(b"".join(chunks))
@@ -210,12 +213,12 @@ class UnderstudyClient:
             raise Declined("malformed", response.status) from None
         self._check(call, parsed, answer, response.status)
         held = Held(response, lease, chunks, complete=True)
-        return held if probe is None else _probed(call, probe, held, answer)
+        return _probed(call, bar, held, answer) if bar.probed else held
 
     async def _hold_stream(
-        self, call: Call, lease: Lease, response: Response, parsed: Mapping[str, Any], probe: Probe | None
+        self, call: Call, lease: Lease, response: Response, parsed: Mapping[str, Any], bar: Bar
     ) -> Held:
-        whole = probe is not None or expects_structure(call.endpoint, parsed)
+        whole = bar.probed or expects_structure(call.endpoint, parsed)
         splitter, accumulator = Splitter(), accumulator_for(call.endpoint)
         held: list[bytes] = []
         async for chunk in _bounded(response):
@@ -231,7 +234,7 @@ class UnderstudyClient:
         answer = accumulator.body()
         self._check(call, parsed, answer, response.status)
         complete = Held(response, lease, held, complete=True)
-        return complete if probe is None else _probed(call, probe, complete, answer or {})
+        return _probed(call, bar, complete, answer or {}) if bar.probed else complete
 
     def _check(self, call: Call, parsed: Mapping[str, Any], answer: object, status: int) -> None:
         if not isinstance(answer, dict):
@@ -250,14 +253,14 @@ async def _bounded(response: Response) -> AsyncIterator[bytes]:
         yield chunk
 
 
-def _probed(call: Call, probe: Probe, held: Held, answer: Mapping[str, Any]) -> Held:
+def _probed(call: Call, bar: Bar, held: Held, answer: Mapping[str, Any]) -> Held:
     """The held answer as the agent shall see it; raises Declined when the model was not sure enough of some token."""
     if call.confidence is None:
         call.confidence = sure = certainty(call.endpoint, answer)
-        if sure is None or sure < probe.threshold:
+        if sure is None or sure < bar.threshold:
             raise Declined("confidence", held.status)
         held.headers = [*held.headers, (CONFIDENCE_HEADER, b"%.4f" % sure)]
-    if probe.injected:
+    if bar.injected:
         try:
             held.approved = [without_logprobs(b"".join(held.approved), streamed=call.stream)]
         except SpliceError:
