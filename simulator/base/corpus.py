@@ -11,6 +11,7 @@ from typing import Any, Final
 from simulator.base import phrases
 from simulator.base.forms import form
 from simulator.base.letters import letter
+from simulator.base.values import as_json
 from simulator.tickets import Ticket
 
 Message = dict[str, Any]
@@ -40,7 +41,7 @@ class _Task:
 
 def chats(seed: int) -> Iterator[Chat]:
     """Chats without end; the same for the same seed."""
-    rng = random.Random(f"j/{seed}")  # noqa: S311  (wording, not secrets)
+    rng = random.Random(f"base/{seed}")  # noqa: S311  (wording, not secrets)
     while True:
         dice = rng.random()
         yield _form(rng) if dice < _FORMS else _chat(rng)
@@ -104,7 +105,7 @@ def _fields(found: Ticket, rng: random.Random) -> _Task:
     prompt = rng.choice(phrases.FIELD_PROMPTS).format(", ".join(filled))
     if "order" in chosen and values["order"]:
         prompt += phrases.ORDER_HINT.format(str(values["order"]).rstrip("0123456789") + "123")
-    return _Task(prompt, _says(json.dumps(filled, ensure_ascii=False, separators=(",", ":"))))
+    return _Task(prompt, _says(as_json(filled)))
 
 
 def _tool(found: Ticket, rng: random.Random) -> _Task:
@@ -145,7 +146,7 @@ def _arguments(found: Ticket, parameters: Sequence[str]) -> dict[str, Any]:
         "order_id": found.order_id and found.order_id.removeprefix("ORD-"),
         "product": found.product,
         "email": found.email,
-        "urgent": "yes" if found.urgent else "no",
+        "urgent": _yes(found.urgent),
     }
     return {name: values[name] for name in parameters}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -29,26 +28,18 @@ _KINDS: Final[Mapping[str, Callable[[random.Random], Any]]] = {
 def form(rng: random.Random) -> tuple[str, str, str]:
     """Instructions, the form, and the JSON that is asked for: its keys in another order, some without a value."""
     entries = _entries(rng)
-    lines = [_line(rng, key, value) for key, value in entries.items()]
+    lines = [rng.choice(_LINES).format(key=key, value=value) for key, value in entries.items()]
     asked = rng.sample(list(entries), rng.randint(min(2, len(entries)), len(entries)))
     filled = {key: entries[key] for key in asked}
     if rng.random() < 0.6:
         missing = rng.choice(list(phrases.FIELD_NAMES))
-        if missing not in entries and not set(phrases.FIELD_NAMES[missing]) & set(entries):
+        if not set(phrases.FIELD_NAMES[missing]) & set(entries):
             filled[rng.choice(phrases.FIELD_NAMES[missing])] = None
     prompt = rng.choice(_PROMPTS).format(", ".join(filled))
     between = rng.choice(("\n", "\n", " "))
-    return prompt, between.join(lines), json.dumps(filled, ensure_ascii=False, separators=(",", ":"))
+    return prompt, between.join(lines), values.as_json(filled)
 
 
 def _entries(rng: random.Random) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for kind in rng.sample(list(_KINDS), rng.randint(2, len(_KINDS))):
-        found[rng.choice(phrases.FIELD_NAMES[kind])] = _KINDS[kind](rng)
-    shuffled = list(found.items())
-    rng.shuffle(shuffled)
-    return dict(shuffled)
-
-
-def _line(rng: random.Random, key: str, value: Any) -> str:
-    return rng.choice(_LINES).format(key=key, value=value)
+    kinds = rng.sample(list(_KINDS), rng.randint(2, len(_KINDS)))
+    return {rng.choice(phrases.FIELD_NAMES[kind]): _KINDS[kind](rng) for kind in kinds}

@@ -25,8 +25,8 @@ _NAMES: Final = ("Signed, {}", "It's {} writing.", "{} here.", "- {}", "Yours,\n
 
 
 def letter(rng: random.Random) -> Ticket:
-    """A letter and what is true of it. Names and addresses are others than the
-    ticket's, in most of them, and stand in more letters and in more places."""
+    """A letter and what is true of it. Names and addresses are others than the ticket's, in most of them, and stand in more
+    letters and in more places."""
     found = ticket(rng.randrange(10**9), seed=_SEED)
     if found.customer_name:
         found = _said(found, "customer_name", found.customer_name, values.name(rng))

@@ -66,8 +66,7 @@ def train(folder: Path, progress: Progress, recipe: Recipe) -> None:
     model = _model(recipe, tokenizer)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model.to(device).train()
-    parameters = model.parameters()
-    optimizer = torch.optim.AdamW(parameters, lr=recipe.rate, betas=(0.9, 0.98), weight_decay=0.01)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.rate, betas=(0.9, 0.98), weight_decay=0.01)
     losses = []
     for step, batch in enumerate(islice(_batches(tokenizer, recipe), recipe.steps)):
         for group in optimizer.param_groups:
@@ -120,7 +119,7 @@ def _model(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> Any:
 
 def _schedule(step: int, steps: int) -> float:
     """Warm up over 5%, hold, and fall to a twentieth over the last half."""
-    rise, fall = max(1, steps // 20), max(1, int(steps * 0.5))
+    rise, fall = max(1, steps // 20), max(1, steps // 2)
     left = (steps - step) / fall
     return min((step + 1) / rise, 1.0, 0.05 + 0.95 * (0.5 - 0.5 * math.cos(math.pi * min(left, 1.0))))
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import random
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from simulator.desk import wording
 
@@ -16,7 +18,8 @@ _CODAS: Final = ("", "", "l", "n", "r", "s", "th", "ck", "nd")
 _HOSTS: Final = ("example.com", "example.org", "mail.example.net")
 _ENDINGS: Final = ("com", "net", "org", "de", "fr", "io", "co.uk", "example")
 _KNOWN: Final = 0.25
-"""Share of names that are the tickets' own, and of addresses at their hosts."""
+"""Share of names that are the tickets' own."""
+_PLAIN: Final = str.maketrans("éöüóá", "eouoa")
 
 
 def word(rng: random.Random) -> str:
@@ -55,6 +58,11 @@ def goods(rng: random.Random) -> str:
     return rng.choice(wording.COLOURS) + rng.choice(wording.PRODUCTS)
 
 
+def as_json(fields: Mapping[str, Any]) -> str:
+    """Fields and their values, without blanks."""
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+
+
 def _host(rng: random.Random) -> str:
     if rng.random() < 0.5:
         return rng.choice(_HOSTS)
@@ -67,6 +75,3 @@ def _letters(rng: random.Random) -> str:
 
 def _plain(text: str) -> str:
     return text.translate(_PLAIN)
-
-
-_PLAIN: Final = str.maketrans("éöüóá", "eouoa")
