@@ -12,31 +12,18 @@ import pytest
 from conversion.example import Example
 from conversion.task import Task, TaskData
 from router.gate.scorers.by_kind import Kind
-from simulator.base.recipe import Recipe
-from simulator.base.training import train
 from simulator.desk.actions import action, question
 from simulator.desk.prompts import ORDER_SCHEMA, SYSTEM, TOOLS
 from simulator.desk.reading import Reading
 from simulator.tickets import tickets
+from tests.tiny_base import tiny_base
 from wire.answer import Answer, ToolCall
 
 
 @pytest.fixture(scope="session")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("torch")
-    folder = tmp_path_factory.mktemp("base")
-    recipe = Recipe(
-        hidden=64,
-        heads=2,
-        layers=2,
-        feed_forward=128,
-        vocabulary=512,
-        tokenizer_chats=200,
-        steps=2,
-        batch=4,
-    )
-    train(folder, lambda done, of: None, recipe)
-    return folder
+    return tiny_base(tmp_path_factory.mktemp("base"), steps=2, batch=4)
 
 
 def extractions(count: int) -> Sequence[Example]:

@@ -20,7 +20,7 @@ from simulator.support_desk import SupportDesk
 from store.deployments import MoveRow
 from tests.gatekeeper.stage import NAME, Stage, gatekeeper, staged
 from tests.proxy.running import start
-from tests.serving.vllm.conftest import PYTHON, RANK, free_port
+from tests.serving.vllm.conftest import COMPACT, PYTHON, RANK, free_port
 from tests.serving.vllm.test_through_the_proxy import FORMAT, MESSAGES
 
 pytestmark = [
@@ -35,7 +35,9 @@ def test_adapters_come_back_and_no_agent_sees_an_error(base: Path, adapter: Path
     url = f"http://127.0.0.1:{port}"
 
     def vllm() -> AbstractContextManager[RunningEngine]:
-        launch = Launch(str(base), "base", port, context=1024, rank=RANK, sequences=4, on_cpu=True)
+        launch = Launch(
+            str(base), "base", port, context=1024, rank=RANK, sequences=4, on_cpu=True, flags=COMPACT
+        )
         return running(launch, PYTHON, tmp_path / "vllm.log", os.environ)
 
     engine = {"gpu": {"kind": "vllm", "base_url": f"{url}/v1"}}
