@@ -37,7 +37,7 @@ class Scoreboard:
 
     @contextmanager
     def shown(self) -> Iterator[None]:
-        """Keep the view up to date while the block lasts."""
+        """Show the view at once, and keep it up to date while the block lasts."""
         ended = threading.Event()
         with Live(console=self._console, auto_refresh=False, transient=not self._console.is_terminal) as live:
             drawing = threading.Thread(target=self._draw, args=(live, ended), daemon=True)
@@ -49,14 +49,16 @@ class Scoreboard:
                 drawing.join()
 
     def _draw(self, live: Live, ended: threading.Event) -> None:
+        last = False
         while True:
-            last = ended.wait(_REFRESH_SECONDS)
             with suppress(httpx2.HTTPError):  # the next look may find it again; the work says what is wrong
                 live.update(self._view(), refresh=True)
             if last:
                 return
+            last = ended.wait(_REFRESH_SECONDS)
 
     def _view(self) -> RenderableType:
+        title = self._act.split(":")[0]  # of the act that is on now: the answers below take a while
         stats = self._stage.ask("/stats", window="1h")
         rate = (stats["replacement_rate"] or {}).get("calls") or 0.0
         summary = Text.assemble(
@@ -69,7 +71,7 @@ class Scoreboard:
         dashboard = Text(f"{self._stage.proxy.url}/dashboard", style="dim")
         return Panel(
             Group(summary, Padding(ProgressBar(total=1, completed=rate), (0, 0, 1, 0)), tasks, dashboard),
-            title=self._act.split(":")[0],
+            title=title,
         )
 
 

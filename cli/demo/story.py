@@ -41,8 +41,8 @@ def play(
 ) -> Verdict:
     """Play all acts; returns what became of the calls after the promotion."""
     board = Scoreboard(stage, console)
+    board.act("Observe: the agent works through the proxy, and every call is logged.")
     with board.shown():
-        board.act("Observe: the agent works through the proxy, and every call is logged.")
         made = workers.work(acts.observed, _nothing)
         _settled(stage, made)
         _told(console, stage, "before")
