@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Final
 
 from backtest.cells import Cell, CellKey, Choice
@@ -67,10 +68,10 @@ class Counted:
 
     @property
     def cells(self) -> dict[CellKey, Cell]:
-        """What was counted."""
+        """What was counted, in an order that does not tell which process found what: sums of fractions depend on it."""
         return {
             CellKey(series, fallback, Choice(*today), Choice(*other)): cell
-            for (series, fallback, today, other), cell in self.found.items()
+            for (series, fallback, today, other), cell in sorted(self.found.items(), key=itemgetter(0))
         }
 
     @property

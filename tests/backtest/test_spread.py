@@ -7,14 +7,17 @@ from dataclasses import replace
 
 import pytest
 
+from backtest.cells import Cell
 from backtest.comparison import Comparison
 from backtest.replay import Counted, Progress
 from backtest.spread import spread
+from router.decision import Route
 from store.errors import SealError
-from store.scan import Stretch
+from store.scan import Labels, Stretch
 from tests.backtest.conftest import START_US, Stored, chat, configured, record
 
 TO_SMALL = {"name": "letters", "when": {"user": "*letter*"}, "route": "small", "share": 0.5}
+LABELS = Labels("chat.completions", "upstream", "openai", "gpt-4o", "gpt-4o", "", "", "", "")
 
 
 def _fill(stored: Stored) -> None:
@@ -36,6 +39,19 @@ def test_several_processes_count_what_one_counts(stored: Stored, processes: int,
     assert together == alone
     assert 0 < together.moved < 40
     assert max(heard) == 60
+
+
+def test_which_process_was_first_does_not_tell() -> None:
+    """Sums of fractions depend on their order, so what was counted has one of its own."""
+    stays: tuple[Route, str, str, str] = ("upstream", "", "", "")
+    found = {(series, False, stays, stays): Cell(LABELS) for series in range(3)}
+    one, other = Counted(dict(list(found.items())[:2])), Counted(dict(list(found.items())[2:]))
+    there, back = Counted(), Counted()
+    for each, parts in ((there, (one, other)), (back, (other, one))):
+        for part in parts:
+            each.add(part)
+    assert list(there.found) != list(back.found)
+    assert list(there.cells) == list(back.cells)
 
 
 def test_stretches_hold_every_call_once(stored: Stored) -> None:

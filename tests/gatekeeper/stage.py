@@ -169,7 +169,8 @@ class Stage:
         self.eventually(self._nothing_waits, "nothing waits")
 
     def _nothing_waits(self) -> bool:
-        return not sum(self.deployments.waiting().values()) and not self.unread()
+        """Arrivals are looked at first: what was read of them by then is waiting, or done."""
+        return not self.unread() and not sum(self.deployments.waiting().values())
 
     def unread(self) -> int:
         """Batches of arrivals that the gatekeeper has not read."""
