@@ -14,6 +14,8 @@ from config.settings import Selection as Wanted
 from conversion import heads
 from conversion.asked_names import AskedNames
 from conversion.finetune.base_model import BaseModel, bases
+from conversion.finetune.candidate import method_here
+from conversion.finetune.training import Schedule
 from conversion.privacy.presidio import Presidio, PresidioMissing
 from conversion.privacy.recogniser import Recogniser
 from conversion.selection.catalogue import CatalogueError, catalogue
@@ -83,7 +85,10 @@ def _offers(
     except CatalogueError as error:
         fail(str(error))
     served = [_served(base, settings.engines[base.engine], environ) for base in found]
-    return Offers(served, models, _constraints(wanted), wanted.trials)
+    tuning = settings.learning.finetune
+    method = method_here() if tuning.method == "auto" else tuning.method
+    schedule = Schedule(fewest_steps=tuning.steps, rank=tuning.rank)
+    return Offers(served, models, _constraints(wanted), wanted.trials, method, schedule)
 
 
 def _served(base: BaseModel, engine: Engine, environ: Mapping[str, str]) -> Served:

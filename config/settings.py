@@ -225,6 +225,18 @@ class Selection(Section):
     """Calls that it has to answer at the same time."""
 
 
+class Finetune(Section):
+    """How a model that an engine serves is tuned to a task."""
+
+    method: Literal["auto", "lora", "qlora", "full"] = "auto"
+    """lora trains an adapter beside the weights, qlora beside weights in four bits, full the layers' weights themselves,
+    whose change is kept as an adapter; auto takes qlora where a GPU and bitsandbytes are there, else lora."""
+    rank: Literal[8, 16, 32, 64, 128, 256, 320, 512] = 16
+    """Of the adapters; the engine has to be started with at least the same `--rank`."""
+    steps: int = Field(default=200, ge=1)
+    """Steps of training that a task with few calls gets at least, if no call is then seen more than 20 times."""
+
+
 class Learning(Section):
     """Finding the tasks of an agent, and training and proving understudies for them."""
 
@@ -240,6 +252,8 @@ class Learning(Section):
     """Model that the upstream is asked for names of tasks; null makes names of tools, schemas and frequent terms."""
     selection: Selection = Selection()
     """Which small models may be tried."""
+    finetune: Finetune = Finetune()
+    """How they are tuned."""
     shadow_requests: int = Field(default=20_000, ge=0)
     """Requests a day that compare understudies with the LLM, after the agent has its answer."""
     shadow_dollars: Price = 5.0

@@ -26,11 +26,6 @@ _NEEDED: Final = ("torch", "transformers", "peft", "trl", "datasets")
 _FEWEST: Final = 20
 
 
-def candidates(bases: Sequence[BaseModel], schedule: Schedule | None = None) -> Sequence[TunedCandidate]:
-    """An adapter for each base model."""
-    return tuple(TunedCandidate(base, method_here(), schedule or Schedule()) for base in bases)
-
-
 def method_here() -> Method:
     """QLoRA where a GPU and bitsandbytes are there; LoRA elsewhere."""
     if importlib.util.find_spec("torch") is None or importlib.util.find_spec("bitsandbytes") is None:
@@ -84,17 +79,16 @@ class TunedCandidate:
         self._check(training, data)
         calibration = training_set(data.calibration, rendering, self.base.context)
         files = train(self.base.folder, self.method, training, calibration, self.schedule, folder, progress)
-        return Tuned(self.base, self.method, files)
+        return Tuned(self.base, files)
 
     def load(self, folder: Path) -> Tuned:
         """What was tuned, from the folder of its training or of its artifact."""
         files = folder / TUNED if (folder / TUNED).is_dir() else folder
-        expected = "config.json" if self.method == "full" else "adapter_config.json"
-        if not (files / expected).is_file():
+        if not (files / "adapter_config.json").is_file():
             raise TrainingError(
-                f"{str(folder)!r} holds no {self.name}: there is no {expected}; train it again"
+                f"{str(folder)!r} holds no {self.name}: there is no adapter_config.json; train it again"
             )
-        return Tuned(self.base, self.method, files)
+        return Tuned(self.base, files)
 
     def _check(self, training: TrainingSet, data: TaskData) -> None:
         left_out = training.too_long + training.refused
@@ -123,7 +117,6 @@ class Tuned:
     """A base model after tuning; answers through vLLM where a server of the base answers, else through transformers."""
 
     base: BaseModel
-    method: Method
     files: Path
     _local: LocalAnswers | None = None
 
@@ -134,13 +127,11 @@ class Tuned:
 
     def answer(self, examples: Sequence[Example]) -> Sequence[Attempted]:
         """Answers to examples, in order. Raises TrainingError when there is neither."""
-        for server in self.base.servers if self.method != "full" else ():
+        for server in self.base.servers:
             try:
                 return ServedAnswers(server, self.files).answer(examples)
             except EngineError as error:
                 _LOG.warning("answers are not taken from vLLM: %s", error)
         if self._local is None:
-            self._local = LocalAnswers(
-                self.base.folder, self.method, self.files, self.base.chat_template_kwargs
-            )
+            self._local = LocalAnswers(self.base.folder, self.files, self.base.chat_template_kwargs)
         return self._local.answer(examples)

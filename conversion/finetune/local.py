@@ -15,7 +15,7 @@ from typing import Any, Final
 from conversion.candidate import Attempted, TrainingError
 from conversion.example import Example
 from conversion.finetune.rendering import Rendering, RenderingError
-from conversion.finetune.training import Method, load_model, load_tokenizer
+from conversion.finetune.training import load_model, load_tokenizer
 from wire.answer import Answer, ToolCall
 
 _BATCH: Final = 16
@@ -26,10 +26,10 @@ _TOOL_CALL: Final = re.compile(r"<tool_call>(.*?)(?:</tool_call>|$)", re.DOTALL)
 class LocalAnswers:
     """Generates greedily with a tuned model; tool calls are read as vLLM's `hermes` parser reads them."""
 
-    def __init__(self, base: str, method: Method, files: Path, options: Mapping[str, Any] | None) -> None:
+    def __init__(self, base: str, files: Path, options: Mapping[str, Any] | None) -> None:
         self._tokenizer = load_tokenizer(base)
         self._rendering = Rendering(self._tokenizer, options)
-        self._model = _tuned(base, method, files)
+        self._model = _tuned(base, files)
 
     def answer(self, examples: Sequence[Example]) -> Sequence[Attempted]:
         """Answers in order; what the chat template refuses is no answer."""
@@ -118,9 +118,7 @@ def _limit(request: Mapping[str, Any]) -> int:
     return min(asked, _MOST_TOKENS) if isinstance(asked, int) and asked > 0 else _MOST_TOKENS
 
 
-def _tuned(base: str, method: Method, files: Path) -> Any:
-    if method == "full":
-        return load_model(str(files)).eval()  # type: ignore[no-untyped-call]
+def _tuned(base: str, files: Path) -> Any:
     from peft import PeftModel  # noqa: PLC0415  (an extra)
 
     try:

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import errno
 import json
+import logging
 import math
 import shutil
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from conversion.candidate import Progress, TrainingError
+from conversion.finetune.difference import save_difference
 from conversion.finetune.training_set import TrainingSet
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+_LOG: Final = logging.getLogger(__name__)
 EXTRA: Final = "pip install 'understudy[finetune]'"
 TUNED: Final = "tuned"
-"""Folder, in the training's own, of what the engine loads: an adapter or a whole model."""
+"""Folder, in the training's own, of the adapter that the engine loads."""
 LOSSES: Final = "losses.json"
 """Beside it: the loss by step, of training and calibration calls; it goes with the artifact."""
 
@@ -26,11 +29,16 @@ _LEAST_ROOM: Final = 1 << 20
 """Bytes free on a disk that is as good as full."""
 
 Method = Literal["lora", "qlora", "full"]
+"""Adapters beside frozen weights, beside weights in four bits, or the weights of the layers themselves."""
 
 _RATE_TIMES_WIDTH: Final = 0.4
 """Learning rates that work fall with a model's width: 2e-4 at 2048, as QLoRA's authors use (Dettmers et al., 2023)."""
-_FULL_SHARE: Final = 0.1
-"""Of LoRA's learning rate, where all weights are tuned."""
+_FULL_SHARE: Final = 0.25
+"""Of LoRA's learning rate, where the layers' own weights are tuned."""
+_LOST: Final = 0.01
+"""Share of a change that may be lost before it is told."""
+_ASKED: Final = "asked.json"
+"""What a training in a folder was asked for; checkpoints of another are of no use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +52,7 @@ class Schedule:
     most_epochs: int = 20
     """...or it has been gone over so often."""
     rank: int = 16
+    """Of the adapter, which is all that the engine loads."""
     rate: float | None = None
     """Learning rate; None takes one that suits the model's width."""
     seed: int = 0
@@ -110,10 +119,11 @@ def train(
     """Tune a base model; returns the folder of what came out. An interrupted training goes on from its last
     checkpoint in `folder`. Raises TrainingError."""
     tuned = folder / TUNED
-    if (tuned / "config.json").exists() or (tuned / "adapter_config.json").exists():
-        return tuned
+    asked = json.dumps({"base": base, "method": method, **asdict(schedule)})
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        _clear_of_others(folder, asked)
+        if (tuned / "adapter_config.json").exists():
+            return tuned
         _tune(base, method, training, calibration, schedule, folder, progress)
     except (OSError, RuntimeError, MemoryError) as error:
         raise _translated(error, folder) from error
@@ -141,6 +151,8 @@ def _tune(
     except ImportError as error:
         raise TrainingError(f"fine-tuning is not installed ({error.name}); {EXTRA}") from None
     tokenizer, model = load_tokenizer(base), load_model(base, method)
+    if method == "full":
+        _free_layers(model)
     lora = LoraConfig(
         r=schedule.rank, lora_alpha=2 * schedule.rank, target_modules="all-linear", task_type="CAUSAL_LM"
     )
@@ -163,9 +175,41 @@ def _tune(
     )
     trainer.train(resume_from_checkpoint=_last_checkpoint(folder))
     unfinished = folder / f".{TUNED}"
-    trainer.save_model(str(unfinished))
+    if method == "full":
+        _save_change(base, trainer.model, schedule.rank, unfinished)
+    else:
+        trainer.save_model(str(unfinished))
     (unfinished / LOSSES).write_text(json.dumps(_curve(trainer.state.log_history), indent=1))
     unfinished.rename(folder / TUNED)
+
+
+def _clear_of_others(folder: Path, asked: str) -> None:
+    """Make room for a training: what another one left, that was asked for something else, is removed."""
+    note = folder / _ASKED
+    if folder.is_dir() and (not note.exists() or note.read_text() != asked):
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    note.write_text(asked)
+
+
+def _free_layers(model: Any) -> None:
+    """Tune the linear layers only, as adapters do: an adapter can hold what changes in them, and nothing else."""
+    import torch  # noqa: PLC0415  (an extra)
+
+    model.requires_grad_(False)
+    head = model.get_output_embeddings()
+    for module in model.modules():
+        if isinstance(module, torch.nn.Linear) and module is not head:
+            module.weight.requires_grad_(True)
+
+
+def _save_change(base: str, tuned: Any, rank: int, folder: Path) -> None:
+    lost = save_difference(load_model(base), tuned.cpu(), rank, folder)
+    if lost > _LOST:
+        _LOG.warning(
+            "an adapter of rank %d holds %.1f%% of what full tuning changed; raise learning.finetune.rank, and the engine's --rank",
+            *(rank, 100 * (1 - lost)),
+        )
 
 
 def _arguments(
@@ -262,7 +306,7 @@ def _is_full(error: BaseException, folder: Path) -> bool:
     """Whether the disk is the cause: torch's writer says only that it failed, so the disk is looked at, too."""
     if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error):
         return True
-    by_torch = "inline_container" in str(error) or "failed writing" in str(error)
+    by_torch = any(said in str(error) for said in ("inline_container", "failed writing", "iostream error"))
     return by_torch and shutil.disk_usage(folder).free < _LEAST_ROOM
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from conversion.finetune.base_model import BaseModel
-from conversion.finetune.candidate import candidates as tuned
+from conversion.finetune.candidate import TunedCandidate
+from conversion.finetune.training import Method, Schedule
 from conversion.generative import not_generated
 from conversion.selection.constraints import Constraints, Sifted, excluded, sift
 from conversion.selection.model import SmallModel
@@ -45,6 +46,8 @@ class Offers:
     catalogue: Mapping[str, SmallModel] = field(default_factory=dict)
     constraints: Constraints = field(default_factory=Constraints)
     trials: Sequence[TrialKind] = TRIALS
+    method: Method = "lora"
+    schedule: Schedule = field(default_factory=Schedule)
 
     def contenders(self, data: TaskData) -> Sequence[Contender]:
         """Each served model as it is, with examples in its prompt, and tuned; barred where the task or a hard
@@ -66,8 +69,8 @@ class Offers:
             shown = FewShot(base.name, asked, dollars_per_million=base.dollars_per_million)
             yield Contender(shown, servable=False, engine=base.engine, barred=barred)
         if "fine-tuned" in self.trials:
-            for candidate in tuned([base]):
-                yield Contender(candidate, engine=base.engine, barred=barred)
+            tuned = TunedCandidate(base, self.method, self.schedule)
+            yield Contender(tuned, engine=base.engine, barred=barred)
 
     def _excluded(self, base: BaseModel, data: TaskData) -> str:
         """By the catalogue's entry of the model, with the context that it is served with; one that is not in the

@@ -11,7 +11,7 @@ import pytest
 
 from conversion.candidate import TrainingError
 from conversion.finetune.base_model import BaseModel
-from conversion.finetune.candidate import TunedCandidate, candidates
+from conversion.finetune.candidate import TunedCandidate
 from conversion.finetune.training import LOSSES, Method, Schedule
 from conversion.task import TaskData
 from router.gate.scorers.by_kind import Kind
@@ -39,7 +39,7 @@ def test_a_base_is_tuned_and_answers(method: Method, base: Path, tmp_path: Path)
 
     assert told[-1][0] == told[-1][1] == 6
     assert trained.files == tmp_path / "tuned"
-    assert (trained.files / ("config.json" if method == "full" else "adapter_config.json")).exists()
+    assert (trained.files / "adapter_config.json").exists()
     curve = json.loads((trained.files / LOSSES).read_text())
     assert [each["step"] for each in curve if "eval_loss" in each] == [
         3,
@@ -84,6 +84,18 @@ def test_an_interrupted_training_goes_on(base: Path, tmp_path: Path) -> None:
     candidate.train(data, tmp_path, lambda done, of: pytest.fail("a training that is done is not done again"))
 
 
+def test_checkpoints_of_another_schedule_are_left(base: Path, tmp_path: Path) -> None:
+    data = data_of(extractions(36))
+    TunedCandidate(BaseModel("tiny", str(base), 512), "lora", QUICK).train(data, tmp_path, _silent)
+    steps: list[int] = []
+    other = replace(QUICK, rank=8)
+    tuned = TunedCandidate(BaseModel("tiny", str(base), 512), "lora", other).train(
+        data, tmp_path, lambda done, of: steps.append(done)
+    )
+    assert steps[0] == 1
+    assert json.loads((tuned.files / "adapter_config.json").read_text())["r"] == 8
+
+
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
@@ -92,7 +104,7 @@ def test_an_interrupted_training_goes_on(base: Path, tmp_path: Path) -> None:
     ],
 )
 def test_what_does_not_suit_is_said(data: TaskData, reason: str, tmp_path: Path) -> None:
-    candidate = candidates([BaseModel("tiny", "/models/tiny")])[0]
+    candidate = TunedCandidate(BaseModel("tiny", "/models/tiny"))
     assert reason in candidate.unsuited(data)
     with pytest.raises(TrainingError, match=reason):
         candidate.train(data, tmp_path, _silent)

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from conversion.finetune.base_model import BaseModel
+from conversion.finetune.candidate import TunedCandidate
+from conversion.finetune.training import Schedule
 from conversion.selection.catalogue import catalogue
 from conversion.selection.constraints import Constraints
 from conversion.selection.offers import Offers, Served
@@ -58,6 +60,13 @@ def test_only_what_is_wanted_is_tried() -> None:
     offers = Offers([_served(OWN)], trials=("fine-tuned",))
     assert [name for name, *_ in _names(offers, _data())] == ["lora/mine"]
     assert [name for name, *_ in _names(Offers([Served(OWN)]), _data())] == ["lora/mine"]  # nobody answers
+
+
+def test_it_is_tuned_as_is_wanted() -> None:
+    offers = Offers([Served(OWN)], method="full", schedule=Schedule(rank=64))
+    (tuned,) = [each.candidate for each in offers.contenders(_data())]
+    assert isinstance(tuned, TunedCandidate)
+    assert (tuned.name, tuned.schedule.rank) == ("full/mine", 64)
 
 
 @pytest.mark.parametrize(

@@ -12,16 +12,20 @@ import orjson
 import pytest
 
 from conversion.example import Example
+from conversion.finetune.base_model import BaseModel
+from conversion.finetune.candidate import TunedCandidate
 from conversion.finetune.local import LocalAnswers
 from conversion.finetune.served import ServedAnswers
+from conversion.finetune.training import Schedule
 from router.decision import Query
 from serving.vllm.client import VllmClient
 from simulator.app import create_app
 from simulator.server import RunningServer
 from simulator.support_desk import SupportDesk
+from tests.conversion.finetune.conftest import data_of, extractions
 from tests.proxy.running import RunningProxy, start
 from tests.proxy.test_published import ALL, Publisher
-from tests.serving.vllm.conftest import steady
+from tests.serving.vllm.conftest import RANK, steady
 from tests.serving.vllm.test_dialect import CALLS, asked_of
 from tests.serving.vllm.test_through_the_proxy import FORMAT, MESSAGES, TOOL
 from wire.accumulate import final_body
@@ -105,17 +109,31 @@ def test_a_token_that_a_grammar_forces_is_certain(server: VllmClient) -> None:
     assert max(each["logprob"] for each in free) < 0.0  # a model that was hardly trained is sure of nothing
 
 
+@pytest.fixture
+def change(base: Path, tmp_path: Path) -> Path:
+    """What full tuning changed of the base, as an adapter."""
+    schedule = Schedule(batch=8, fewest_steps=6, fewest_epochs=2, rank=RANK, rate=0.01)
+    candidate = TunedCandidate(BaseModel("base", str(base), 1024), "full", schedule)
+    return candidate.train(data_of(extractions(36)), tmp_path, lambda done, of: None).files
+
+
 @pytest.mark.filterwarnings(
-    "ignore:`is_gradient_checkpointing`:FutureWarning"
-)  # peft uses what transformers gives up
-def test_transformers_says_the_same(server: VllmClient, base: Path, adapter: Path) -> None:
+    "ignore::FutureWarning",  # peft and trl use what transformers gives up
+    "ignore::DeprecationWarning",
+    "ignore::UserWarning",
+)
+@pytest.mark.parametrize("tuned", ["adapter", "change"])
+def test_transformers_says_the_same(
+    server: VllmClient, base: Path, tuned: str, request: pytest.FixtureRequest
+) -> None:
+    adapter: Path = request.getfixturevalue(tuned)
     examples = [
-        Example(str(limit), "", limit, "chat.completions", request, Answer("x"))
+        Example(str(limit), "", limit, "chat.completions", asked, Answer("x"))
         for limit in (1, 2, 3, 5, 8, 13)
-        for request in [{"messages": MESSAGES, "max_tokens": limit, "temperature": 0}]
+        for asked in [{"messages": MESSAGES, "max_tokens": limit, "temperature": 0}]
     ]
     served = ServedAnswers(server, adapter).answer(examples)
-    local = LocalAnswers(str(base), "lora", adapter, None).answer(examples)
+    local = LocalAnswers(str(base), adapter, None).answer(examples)
     assert [each.tokens for each in served] == [each.tokens for each in local]
     assert [each.confidence for each in served] == pytest.approx(
         [each.confidence for each in local], rel=1e-3
