@@ -30,7 +30,7 @@ _HEALTH: Final[Mapping[str, Mapping[str, bool]]] = {
     "timeout": {"latency": False},
 }
 """What each cause of a fallback says of the understudy. Those not named (no connection, an open breaker, a model that is
-not loaded yet) say something of its engine, and an unsure understudy does as it should."""
+not loaded yet) say something of its engine, and an unsure understudy does as it should, if it is sure often enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class Intake:
         if tried is None or (good is None and call.fallback != "confidence"):
             return {}
         if good is None:
-            return _each([tried], lambda each: each.known.after_pair(None, audit=False))
+            return _each([tried], _unsure)
         return _each([tried], lambda each: each.known.after_health(each.policy, **good))
 
     def _source(self, call: CallSummary, standing: Standing, about: Sequence[Standing]) -> Source | None:
@@ -117,6 +117,10 @@ class Intake:
         """Whether a call is in the sample: the same calls on every host and after a restart."""
         digest = blake2b(call.id.encode(), digest_size=8, person=b"audit").digest()
         return int.from_bytes(digest, "big") / 2**64 < share
+
+
+def _unsure(standing: Standing) -> Known:
+    return standing.known.after_pair(None, audit=False).after_health(standing.policy, coverage=False)
 
 
 def _each(standings: Sequence[Standing], after: Callable[[Standing], Known]) -> dict[str, Standing]:

@@ -13,10 +13,10 @@ from router.gate.ceiling import MINIMUM_PAIRS, ceiling
 from router.gate.certification import Certification
 from router.gate.clopper_pearson import Verdict
 from router.gate.fall import FallDetector
-from router.gate.policy import Policy
-from router.gate.states import Evidence, Health, Move
+from router.gate.policy import Health, Policy
+from router.gate.states import Evidence, Move
 
-_KINDS: Final[tuple[Health, ...]] = ("schema", "errors", "latency")
+_KINDS: Final[tuple[Health, ...]] = ("schema", "errors", "latency", "coverage")
 _MEMORY: Final = 0.05
 """Weight of the latest call in the LLM's usual duration."""
 _SLOWER: Final = 3.0
@@ -78,18 +78,18 @@ class Known:
         )
 
     def after_health(self, policy: Policy, **good: bool) -> Known:
-        """After a call that went to the understudy: `schema`, `errors`, `latency` say what was good."""
+        """After a call that went to the understudy: `schema`, `errors`, `latency`, `coverage` say what was good."""
         health = dict(self.evidence.health)
         for kind in _KINDS:
             if kind in good:
-                watch = health.get(kind) or FallDetector(policy.health_target)
+                watch = health.get(kind) or FallDetector(policy.health_target(kind))
                 health[kind] = watch.after(good[kind])
         return self._with(health=health)
 
     def after_served(self, seconds: float, policy: Policy) -> Known:
         """After an answer that an agent received."""
         slow = self.llm_seconds > 0 and seconds > max(_SLOW_SECONDS, _SLOWER * self.llm_seconds)
-        watched = self.after_health(policy, schema=True, errors=True, latency=not slow)
+        watched = self.after_health(policy, schema=True, errors=True, latency=not slow, coverage=True)
         return watched._with(served=watched.evidence.served + 1)
 
     def after_llm(self, seconds: float) -> Known:

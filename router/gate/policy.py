@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from router.gate.checks import check_open_share
 
 _CEILING_PART: Final = 0.2
+
+Health = Literal["schema", "errors", "latency", "coverage"]
+"""Ways in which a call that an understudy was asked can be good or bad, whatever its answer says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +32,11 @@ class Policy:
     """The same for calls, of an understudy whose schema failures, errors or slow answers are just allowed."""
     allowed_bad: float = 0.05
     """Share of calls that may break their schema, fail or be slow, each; the targets of `Evidence.health` follow."""
+    least_coverage: float = 0.1
+    """Share of calls that an understudy has to be sure of: with fewer it makes agents wait and replaces next to nothing."""
 
     def __post_init__(self) -> None:
-        for name in ("target", "confidence", "allowed_bad"):
+        for name in ("target", "confidence", "allowed_bad", "least_coverage"):
             check_open_share(name, getattr(self, name))
 
     @property
@@ -44,7 +49,6 @@ class Policy:
         """The part that is left for certification; both together keep the confidence (union bound)."""
         return (1 - self.confidence) * (1 - _CEILING_PART)
 
-    @property
-    def health_target(self) -> float:
-        """Share of calls that have to be good, each way."""
-        return 1 - self.allowed_bad
+    def health_target(self, kind: Health) -> float:
+        """Share of calls that have to be good in a way."""
+        return self.least_coverage if kind == "coverage" else 1 - self.allowed_bad

@@ -9,11 +9,10 @@ from typing import Any, Final, Literal
 from router.gate.certification import Certification
 from router.gate.clopper_pearson import Verdict
 from router.gate.fall import FallDetector
-from router.gate.policy import Policy
+from router.gate.policy import Health, Policy
 
 State = Literal["observe", "shadow", "canary5", "canary25", "live", "demoted"]
 Change = Literal["split", "merged"]
-Health = Literal["schema", "errors", "latency"]
 
 SHARES: Final[Mapping[State, float]] = {
     "observe": 0.0,
@@ -29,6 +28,7 @@ _HEALTH: Final[Mapping[Health, str]] = {
     "schema": "answers that broke their schema",
     "errors": "errors",
     "latency": "slow answers",
+    "coverage": "calls that it was not sure of",
 }
 
 
@@ -43,7 +43,7 @@ class Evidence:
     audit: FallDetector | None = None
     """Over audit pairs, and shadow pairs too, so that a hopeless candidate leaves shadow; None before the first."""
     health: Mapping[Health, FallDetector] = field(default_factory=dict)
-    """Over calls that went to the understudy; good means kept its schema, gave no error, was quick."""
+    """Over calls that went to the understudy; good means kept its schema, gave no error, was quick, was sure."""
     served: int = 0
     """Calls answered since the present state began."""
     audited: int = 0
@@ -98,8 +98,9 @@ def advance(state: State, evidence: Evidence, policy: Policy) -> Move | None:
 
 def _check_targets(evidence: Evidence, policy: Policy) -> None:
     pairs = (("certification", evidence.certification), ("audit", evidence.audit))
+    held: list[tuple[str, float, float]]
     held = [(name, state.target, policy.target) for name, state in pairs if state is not None]
-    held += [(name, watch.target, policy.health_target) for name, watch in evidence.health.items()]
+    held += [(name, watch.target, policy.health_target(name)) for name, watch in evidence.health.items()]
     for name, target, asked in held:
         if abs(target - asked) > 1e-9:
             raise ValueError(

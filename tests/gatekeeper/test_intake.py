@@ -94,7 +94,7 @@ def test_what_is_compared(state: str, call: CallSummary, share: float, source: s
         ("connect", {}),
         ("breaker_open", {}),
         ("model_missing", {}),
-        ("confidence", {}),
+        ("confidence", {"coverage": 1}),
     ],
 )
 def test_what_a_fallback_says_of_the_understudy(fallback: str, bad: dict[str, int]) -> None:

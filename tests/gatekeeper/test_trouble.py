@@ -135,6 +135,17 @@ def test_an_unsure_understudy_abstains(stage: Stage) -> None:
     assert stage.state() == "shadow"
 
 
+def test_one_that_is_never_sure_is_given_up(stage: Stage) -> None:
+    """Nothing wrong is said, and every agent waits for it."""
+    stage.deploy(state="shadow", threshold=0.9)
+    with gatekeeper(stage):
+        stage.work(120)
+        stage.eventually(lambda: stage.state() == "demoted", "it is demoted")
+    moves = stage.deployments.moves(NAME)
+    assert moves[-1].rule == "coverage"
+    assert "not sure of" in moves[-1].sentence
+
+
 @pytest.mark.parametrize(("threshold", "agreed"), [(0.98, True), (0.995, None)])
 def test_one_on_vllm_is_as_sure_as_its_least_sure_token(
     tmp_path: Path, threshold: float, agreed: bool | None

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import reduce
 
 import pytest
 
@@ -15,6 +16,8 @@ POLICY = Policy()
 SHOWN = Certification(0.95, agreed=300, peak=9.0)
 STEADY = FallDetector(0.95, pairs=100)
 FALLEN = FallDetector(0.95, pairs=100, bad=20, peak=20_000)
+SELDOM_SURE = reduce(FallDetector.after, [call % 6 == 0 for call in range(600)], FallDetector(0.1))
+NEVER_SURE = reduce(FallDetector.after, [False] * 100, FallDetector(0.1))
 HELD_OUT = certify(500, 505, 0.95, 0.95)
 STATES: tuple[State, ...] = ("observe", "shadow", "canary5", "canary25", "live", "demoted")
 
@@ -43,6 +46,8 @@ STATES: tuple[State, ...] = ("observe", "shadow", "canary5", "canary25", "live",
         ("live", Evidence(health={"schema": FALLEN}), "demoted", "schema"),
         ("live", Evidence(health={"latency": STEADY, "errors": FALLEN}), "demoted", "errors"),
         ("live", Evidence(health={"latency": FALLEN}), "demoted", "latency"),
+        ("live", Evidence(health={"coverage": SELDOM_SURE}), None, ""),
+        ("live", Evidence(health={"coverage": NEVER_SURE}), "demoted", "coverage"),
         ("live", Evidence(change="split", audit=FALLEN), "observe", "changed"),
         ("shadow", Evidence(change="merged", certification=SHOWN), "observe", "changed"),
         ("observe", Evidence(change="merged"), None, ""),
