@@ -51,7 +51,7 @@ def _chat(rng: random.Random) -> Chat:
     """A letter with instructions before it, then at times further instructions on the same letter: more to learn from
     for the same reading."""
     found = letter(rng)
-    first = rng.choices((_card, _fields, _tool, _answer), (40, 28, 14, 18))[0](found, rng)
+    first = rng.choices((_card, _fields, _tool, _answer), (32, 26, 22, 20))[0](found, rng)
     messages = [
         {"role": "system", "content": first.instructions},
         {"role": "user", "content": rng.choice(phrases.FRAMES).format(found.text)},

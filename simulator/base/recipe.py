@@ -22,7 +22,7 @@ class Recipe:
     context: int = 2048
     rotation: float = 1e6
     """Base of the rotary position embedding: slow enough that heads compare tokens over a whole letter."""
-    steps: int = 900
+    steps: int = 2400
     batch: int = 32
     longest: int = 448
     """Tokens; longer chats are left out of training."""
