@@ -264,6 +264,8 @@ class Learning(Section):
     """Calls that an understudy must have answered at 5% of sessions, and again at 25%, before its share grows."""
     canary_audits: int = Field(default=20, ge=0)
     """Of those calls, how many must have been compared with the LLM's answer."""
+    slow_after: Timeout = 1.0
+    """An understudy's answer is slow when it took three times as long as the LLM's usually do, and at least so long."""
 
 
 class Defaults(Section):

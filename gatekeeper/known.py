@@ -20,8 +20,7 @@ _KINDS: Final[tuple[Health, ...]] = ("schema", "errors", "latency", "coverage")
 _MEMORY: Final = 0.05
 """Weight of the latest call in the LLM's usual duration."""
 _SLOWER: Final = 3.0
-_SLOW_SECONDS: Final = 1.0
-"""An answer is slow when it took this many times as long as the LLM's usually do, and at least so many seconds."""
+"""An answer is slow when it took this many times as long as the LLM's usually do, and as long as the policy says."""
 
 
 class _Stored(msgspec.Struct):
@@ -88,7 +87,7 @@ class Known:
 
     def after_served(self, seconds: float, policy: Policy) -> Known:
         """After an answer that an agent received."""
-        slow = self.llm_seconds > 0 and seconds > max(_SLOW_SECONDS, _SLOWER * self.llm_seconds)
+        slow = self.llm_seconds > 0 and seconds > max(policy.slow_seconds, _SLOWER * self.llm_seconds)
         watched = self.after_health(policy, schema=True, errors=True, latency=not slow, coverage=True)
         return watched._with(served=watched.evidence.served + 1)
 

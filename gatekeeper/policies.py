@@ -27,6 +27,7 @@ def policy_for(settings: Settings, task: str) -> Policy:
         shadow_pairs=learning.shadow_pairs,
         canary_calls=learning.canary_calls,
         canary_audits=learning.canary_audits,
+        slow_seconds=learning.slow_after,
     )
 
 

@@ -51,10 +51,10 @@ def demo(
     with ExitStack() as stack:
         generative = stack.enter_context(engine(console)) if vllm else None
         engines = generative.section if generative else ""
-        selection = generative.selection if generative else ""
+        learning = generative.learning if generative else ""
         llm = ["--trace", str(trace)] if trace else []
         stage = stack.enter_context(
-            staged(llm=llm, speed=speed, seed=seed, port=port, engines=engines, selection=selection)
+            staged(llm=llm, speed=speed, seed=seed, port=port, engines=engines, learning=learning)
         )
         console.print(
             f"The agent's base_url is {stage.proxy.url}/v1. Watch it at {stage.proxy.url}/dashboard\n"

@@ -30,7 +30,7 @@ upstreams:
 prices:
   "gpt-4o*": {{input: 0.15, cached_input: 0.075, output: 0.60}}
 defaults: {{route: auto, min_agreement: 0.95, confidence: 0.95, audit: 50%}}
-learning: {{min_examples: 100, canary_calls: {calls}, canary_audits: {audits}, shadow_requests: 1000000{selection}}}
+learning: {{min_examples: 100, canary_calls: {calls}, canary_audits: {audits}, shadow_requests: 1000000{learning}}}
 rules:
   - name: plans stay with the LLM
     when: {{system: "You are the lead of a support desk*"}}
@@ -67,10 +67,10 @@ class Stage:
 
 @contextmanager
 def staged(
-    *, llm: Sequence[str], speed: float, seed: int, port: int = 0, engines: str = "", selection: str = ""
+    *, llm: Sequence[str], speed: float, seed: int, port: int = 0, engines: str = "", learning: str = ""
 ) -> Iterator[Stage]:
     """Start the simulated LLM (`understudy simulate` with these arguments) and the proxy in a fresh folder; both end with
-    the block. `engines` is the configuration's section of that name, `selection` what follows in its section
+    the block. `engines` is the configuration's section of that name, `learning` what follows in its section
     `learning`."""
     folder = FOLDER / "run"
     shutil.rmtree(folder, ignore_errors=True)
@@ -84,7 +84,7 @@ def staged(
                 llm=model.url,
                 port=port,
                 engines=engines,
-                selection=selection,
+                learning=learning,
                 calls=CANARY_CALLS,
                 audits=CANARY_AUDITS,
             )

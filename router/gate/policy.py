@@ -32,6 +32,8 @@ class Policy:
     """The same for calls, of an understudy whose schema failures, errors or slow answers are just allowed."""
     allowed_bad: float = 0.05
     """Share of calls that may break their schema, fail or be slow, each; the targets of `Evidence.health` follow."""
+    slow_seconds: float = 1.0
+    """An answer that took no longer is not slow, however quick the LLM is."""
     least_coverage: float = 0.1
     """Share of calls that an understudy has to be sure of: with fewer it makes agents wait and replaces next to nothing."""
 

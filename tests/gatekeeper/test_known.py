@@ -137,6 +137,11 @@ def test_slow_answers_are_slow_beside_the_llm() -> None:
     assert known.evidence.served == 20
     quick = Known.fresh(POLICY, VERDICT).after_llm(0.1).after_served(0.9, POLICY)
     assert quick.evidence.health["latency"].bad == 0
+    patient = dataclasses.replace(POLICY, slow_seconds=10.0)
+    leisurely = (
+        Known.fresh(patient, VERDICT).after_llm(0.1).after_served(9.0, patient).after_served(11.0, patient)
+    )
+    assert leisurely.evidence.health["latency"].bad == 1
 
 
 def test_the_older_one_makes_room() -> None:
