@@ -105,7 +105,7 @@ def go_bad(stage: Stage, workers: Workers, server: VllmClient, console: Console)
         highlight=False,
     )
     folder = Path(loaded[good["understudy"]].folder)
-    shutil.copytree(loaded[bad["understudy"]].folder, folder, dirs_exist_ok=True, ignore=_but_weights)
+    _overwrite(folder, Path(loaded[bad["understudy"]].folder))
     server.load_adapter(good["understudy"], folder)
     began = time.monotonic()
     with workers.working():
@@ -129,9 +129,13 @@ def _base(console: Console) -> Path:
     return folder
 
 
-def _but_weights(folder: str, names: list[str]) -> set[str]:
-    """Everything but the weights stays as it is."""
-    return {name for name in names if not name.endswith(".safetensors")}
+def _overwrite(folder: Path, other: Path) -> None:
+    """Put the weights of another adapter in the place of those in a folder. The file is another one then: vLLM maps the
+    former into its memory, and dies when that becomes shorter under it."""
+    for weights in other.glob("*.safetensors"):
+        new = folder / f".{weights.name}"
+        shutil.copyfile(weights, new)
+        new.replace(folder / weights.name)
 
 
 def _task(stage: Stage, task: str) -> Mapping[str, Any]:
