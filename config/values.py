@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, Field, StringConstraints
 
@@ -15,14 +15,19 @@ NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:/@+-]*$"
 NOT_A_VARIABLE = "is not the name of a variable"
 
 
+def _split(url: str, problem: str, remedy: str) -> tuple[SplitResult, int | None]:
+    """A URL's parts and its port, or the problem that it has none that can be read."""
+    try:
+        parts = urlsplit(url)
+        return parts, parts.port
+    except ValueError:
+        raise wrong(problem, remedy) from None
+
+
 def _checked_url(url: str) -> str:
     """An http(s) URL without query, fragment or credentials; a slash at its end is dropped."""
     remedy = "write it like https://api.openai.com/v1"
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        raise wrong("is not a URL", remedy) from None
+    parts, port = _split(url, "is not a URL", remedy)
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
         raise wrong("is not an http or https URL", remedy)
     if "@" in parts.netloc:
@@ -49,11 +54,7 @@ def _checked_store_url(url: str) -> str:
 
 def _check_server(url: str) -> None:
     remedy = "write postgresql://user:password@host:5432/database"
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        raise wrong("has no valid host and port", remedy) from None
+    parts, _ = _split(url, "has no valid host and port", remedy)
     if not parts.path.strip("/"):
         raise wrong("names no database", remedy)
 

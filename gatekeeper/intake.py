@@ -16,6 +16,8 @@ from store.deployments import Source, TrialRow
 _CHALLENGED: Final = 0.2
 """Share of replaced calls that is audited while a newer understudy waits in shadow, which has no other calls to be
 compared on once the older one answers everything."""
+_UNSURE: Final = "confidence"
+"""The cause of a fallback that proves nothing of the agreement either way: an unsure understudy does as it should."""
 _HEALTH: Final[Mapping[str, Mapping[str, bool]]] = {
     "schema": {"schema": False, "errors": True},
     "tool": {"schema": False, "errors": True},
@@ -28,9 +30,10 @@ _HEALTH: Final[Mapping[str, Mapping[str, bool]]] = {
     "error_event": {"errors": False},
     "too_large": {"errors": False},
     "timeout": {"latency": False},
+    _UNSURE: {"coverage": False},
 }
 """What each cause of a fallback says of the understudy. Those not named (no connection, an open breaker, a model that is
-not loaded yet) say something of its engine, and an unsure understudy does as it should, if it is sure often enough."""
+not loaded yet) say something of its engine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +92,12 @@ class Intake:
         answering = [each for each in about if each.state in ANSWERING]
         tried = answering[0] if len(answering) == 1 else self._tried(call, answering)
         good = _HEALTH.get(call.fallback)
-        if tried is None or (good is None and call.fallback != "confidence"):
+        if tried is None or good is None:
             return {}
-        if good is None:
-            return _each([tried], _unsure)
-        return _each([tried], lambda each: each.known.after_health(each.policy, **good))
+        failed = _each([tried], lambda each: each.known.after_health(each.policy, **good))
+        if call.fallback == _UNSURE:
+            return _each(list(failed.values()), lambda each: each.known.after_pair(None, audit=False))
+        return failed
 
     def _source(self, call: CallSummary, standing: Standing, about: Sequence[Standing]) -> Source | None:
         if call.status != 200 or call.truncated:
@@ -117,10 +121,6 @@ class Intake:
         """Whether a call is in the sample: the same calls on every host and after a restart."""
         digest = blake2b(call.id.encode(), digest_size=8, person=b"audit").digest()
         return int.from_bytes(digest, "big") / 2**64 < share
-
-
-def _unsure(standing: Standing) -> Known:
-    return standing.known.after_pair(None, audit=False).after_health(standing.policy, coverage=False)
 
 
 def _each(standings: Sequence[Standing], after: Callable[[Standing], Known]) -> dict[str, Standing]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import msgspec
 
@@ -16,7 +16,7 @@ from router.gate.fall import FallDetector
 from router.gate.policy import Health, Policy
 from router.gate.states import Evidence, Move
 
-_KINDS: Final[tuple[Health, ...]] = ("schema", "errors", "latency", "coverage")
+_KINDS: Final[tuple[Health, ...]] = get_args(Health)
 _MEMORY: Final = 0.05
 """Weight of the latest call in the LLM's usual duration."""
 _SLOWER: Final = 3.0

@@ -7,6 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import torch
+    from peft import LoraConfig
+
+
+def adapter_config(rank: int, alpha: int) -> LoraConfig:
+    """Of adapters for all linear layers, whose output is scaled by alpha / rank."""
+    from peft import LoraConfig  # noqa: PLC0415  (an extra)
+
+    return LoraConfig(r=rank, lora_alpha=alpha, target_modules="all-linear", task_type="CAUSAL_LM")
 
 
 def save_difference(base: Any, tuned: Any, rank: int, folder: Path) -> float:
@@ -14,18 +22,15 @@ def save_difference(base: Any, tuned: Any, rank: int, folder: Path) -> float:
     wider than it. Both are models of transformers, alike in all other weights. Returns the share of the change (of its
     squared Frobenius norm) that the rank has no room for."""
     import torch  # noqa: PLC0415  (an extra)
-    from peft import LoraConfig, get_peft_model  # noqa: PLC0415  (an extra)
+    from peft import get_peft_model  # noqa: PLC0415  (an extra)
 
     after = dict(tuned.named_parameters())
-    before = {name: weights.detach().clone() for name, weights in base.named_parameters()}
-    adapted: Any = get_peft_model(
-        base, LoraConfig(r=rank, lora_alpha=rank, target_modules="all-linear", task_type="CAUSAL_LM")
-    )
+    adapted: Any = get_peft_model(base, adapter_config(rank, rank))
     whole = kept = 0.0
     with torch.no_grad():
         for name, module in adapted.base_model.model.named_modules():
             if hasattr(module, "lora_A"):
-                change = (after[f"{name}.weight"] - before[f"{name}.weight"]).float()
+                change = (after[f"{name}.weight"] - module.base_layer.weight).float()
                 down, up = _factors(change, rank)
                 module.lora_A["default"].weight.copy_(down)
                 module.lora_B["default"].weight.copy_(up)

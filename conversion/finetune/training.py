@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from conversion.candidate import Progress, TrainingError
-from conversion.finetune.difference import save_difference
+from conversion.finetune.difference import adapter_config, save_difference
 from conversion.finetune.training_set import TrainingSet
 
 if TYPE_CHECKING:
@@ -146,16 +146,14 @@ def _tune(
 ) -> None:
     try:
         from datasets import Dataset  # type: ignore[import-untyped]  # noqa: PLC0415  (an extra)
-        from peft import LoraConfig  # noqa: PLC0415  (an extra)
         from trl.trainer.sft_trainer import SFTTrainer  # noqa: PLC0415  (an extra)
+
+        adapter = adapter_config(schedule.rank, 2 * schedule.rank)
     except ImportError as error:
         raise TrainingError(f"fine-tuning is not installed ({error.name}); {EXTRA}") from None
     tokenizer, model = load_tokenizer(base), load_model(base, method)
     if method == "full":
         _free_layers(model)
-    lora = LoraConfig(
-        r=schedule.rank, lora_alpha=2 * schedule.rank, target_modules="all-linear", task_type="CAUSAL_LM"
-    )
     trainer = SFTTrainer(
         model=model,
         args=_arguments(
@@ -170,7 +168,7 @@ def _tune(
         train_dataset=Dataset.from_list(training.rows()),
         eval_dataset=Dataset.from_list(calibration.rows()) if calibration.calls else None,
         processing_class=tokenizer,
-        peft_config=None if method == "full" else lora,
+        peft_config=None if method == "full" else adapter,
         callbacks=[_callback(progress)],
     )
     trainer.train(resume_from_checkpoint=_last_checkpoint(folder))
