@@ -49,7 +49,9 @@ class Comparing:
         self._trier = trier
         self._waiting = waiting
         self._budget = budget
-        self._pools = (Pool("audit"), Pool("shadow"))
+        self._audits = Pool("audit")
+        self._shadows: dict[str, Pool] = {}
+        """By engine."""
         self._unwritten: list[Outcome] = []
         self._held: dict[str, str] = {}
         """Calls whose audit waits for an upstream."""
@@ -61,7 +63,7 @@ class Comparing:
     async def settle(self, standings: Sequence[Standing], now: float) -> bool:
         """Write down what trials have told; returns whether there was anything. Raises StoreError."""
         self.spent = self.spent.at(now)
-        for pool in self._pools:
+        for pool in self._pools():
             self._unwritten += pool.harvest()
         if not self._unwritten:
             return False
@@ -71,22 +73,33 @@ class Comparing:
 
     async def start_trials(self, standings: Sequence[Standing]) -> bool:
         """Begin as many trials as there are room, requests and servers for; returns whether any. Raises StoreError."""
-        return any([await self._start(pool, standings) for pool in self._pools])
+        begun = await self._start(self._audits, standings, standings)
+        for engine in dict.fromkeys(each.row.engine for each in standings):
+            pool = self._shadows.setdefault(engine, Pool("shadow"))
+            asked = [each for each in standings if each.row.engine == engine]
+            begun |= await self._start(pool, asked, standings)
+        return begun
 
     async def some_end(self, seconds: float) -> None:
-        """Wait until a trial has ended, for so long at most."""
-        await asyncio.gather(*(pool.some(seconds) for pool in self._pools))
+        """Wait until a trial has ended that can be written down, for so long at most."""
+        pending = [pool.pending() for pool in self._pools() if len(pool)]
+        if all(pending):
+            tasks = [task for each in pending for task in each]
+            await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
 
     @property
     def under_way(self) -> int:
         """Trials that were begun and are not written down."""
-        return sum(len(pool) for pool in self._pools)
+        return sum(len(pool) for pool in self._pools())
 
     async def close(self) -> None:
         """Abandon what is under way; whoever goes on begins it anew."""
         self._unwritten = []
-        for pool in self._pools:
+        for pool in self._pools():
             await pool.abandon()
+
+    def _pools(self) -> Sequence[Pool]:
+        return (self._audits, *self._shadows.values())
 
     def _write(self, outcomes: Sequence[Outcome], standings: Sequence[Standing]) -> None:
         """Trials that wait for a server stay in the database."""
@@ -120,11 +133,11 @@ class Comparing:
         self._held.pop(call, None)
         return False
 
-    async def _start(self, pool: Pool, standings: Sequence[Standing]) -> bool:
+    async def _start(self, pool: Pool, asked: Sequence[Standing], standings: Sequence[Standing]) -> bool:
         room = min(pool.room, self._budget.left(self.spent) - self.under_way)
         if room <= 0 or (pool.source == "audit" and not self._budget.affords_upstream(self.spent)):
             return False
-        able = {each.row.understudy: each for each in standings if self._askable(each, pool.source)}
+        able = {each.row.understudy: each for each in asked if self._askable(each, pool.source)}
         if not able:
             return False
         limit = room + len(pool) + len(self._held)

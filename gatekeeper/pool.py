@@ -1,4 +1,5 @@
-"""Trials under way: a bounded number at once, their outcomes handed over in the order in which the calls came.
+"""Trials under way: a bounded number at once for each server that is asked, their outcomes handed over in the order in
+which the calls came.
 
 The order matters: evidence is only valid when the order of pairs does not depend on how they turn out, and a slow answer
 may well be a different one.
@@ -20,17 +21,18 @@ from store.errors import DatabaseAway
 log = logging.getLogger("understudy.gatekeeper")
 
 AT_ONCE: Final[Mapping[Source, int]] = {"shadow": 2, "audit": 16}
-"""Requests of one kind at the same time. Few in the shadow: the engine that is asked also answers agents, and one core
-of heads or one small GPU must not make them wait."""
+"""Requests of one kind at the same time. Few in the shadow, for each engine: it also answers agents, and one core of
+heads or one small GPU must not make them wait."""
 WINDOW: Final = 48
-"""Trials of one kind that are begun before the oldest of them has ended."""
+"""Trials of one pool that are begun before the oldest of them has ended."""
 
 Key = tuple[str, str]
 
 
 @dataclass(slots=True)
 class Pool:
-    """The trials of one kind that are under way."""
+    """The trials of one kind that are under way, at one engine where they are shadow trials: no engine waits for a slower
+    one."""
 
     source: Source
     _tasks: dict[Key, tuple[TrialRow, asyncio.Task[Outcome]]] = field(default_factory=dict)
@@ -57,20 +59,11 @@ class Pool:
 
     def harvest(self) -> Sequence[Outcome]:
         """The outcomes of each understudy's oldest trials, as far as these have ended."""
-        behind: set[str] = set()
-        ended: list[Key] = []
-        for key, (_, task) in self._tasks.items():
-            if not task.done():
-                behind.add(key[0])
-            elif key[0] not in behind:
-                ended.append(key)
-        return [outcome for key in ended if (outcome := _outcome(*self._tasks.pop(key))) is not None]
+        return [outcome for key in self._ripe() if (outcome := _outcome(*self._tasks.pop(key))) is not None]
 
-    async def some(self, seconds: float) -> None:
-        """Wait until a trial has ended, for so long at most."""
-        pending = [task for _, task in self._tasks.values() if not task.done()]
-        if pending and len(pending) == len(self._tasks):
-            await asyncio.wait(pending, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    def pending(self) -> Sequence[asyncio.Task[Outcome]]:
+        """What has to be waited for: nothing while there is something to harvest."""
+        return () if self._ripe() else [task for _, task in self._tasks.values() if not task.done()]
 
     async def abandon(self) -> None:
         """Stop what is under way; the trials stay in the database."""
@@ -79,6 +72,16 @@ class Pool:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._tasks.clear()
+
+    def _ripe(self) -> Sequence[Key]:
+        behind: set[str] = set()
+        ended: list[Key] = []
+        for key, (_, task) in self._tasks.items():
+            if not task.done():
+                behind.add(key[0])
+            elif key[0] not in behind:
+                ended.append(key)
+        return ended
 
     async def _run(self, work: Callable[[], Coroutine[Any, Any, Outcome]]) -> Outcome:
         async with self._gate:

@@ -27,11 +27,14 @@ async def test_the_slow_one_keeps_those_behind_it_waiting() -> None:
     assert not pool.begin(first, lambda: work(first, slow))
     pool.begin(second, lambda: work(second, None))
     pool.begin(other, lambda: work(other, None))
-    await pool.some(5)
+    assert len(pool.pending()) == 3
     assert [outcome.trial for outcome in await _harvested(pool, 1)] == [other]
+    while len(pool.pending()) == 2:  # the second one ends, and waits for the first
+        await asyncio.sleep(0)
+    assert len(pool.pending()) == 1
     slow.set()
     assert [outcome.trial for outcome in await _harvested(pool, 2)] == [first, second]
-    assert len(pool) == 0
+    assert len(pool) == len(pool.pending()) == 0
 
 
 async def _harvested(pool: Pool, many: int) -> list[Outcome]:

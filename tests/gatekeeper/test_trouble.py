@@ -12,13 +12,16 @@ import pytest
 
 from serving.endpoints.dialect import VllmDialect
 from simulator.app import create_app
+from simulator.faults import FaultPlan, parse
 from simulator.server import RunningServer
 from simulator.settings import Settings
 from store import call_id as call_ids
 from store.calls import Calls
 from store.keyring import DIGEST, Sealer
 from store.retention import purge
-from tests.gatekeeper.stage import NAME, Labels, Stage, gatekeeper, staged
+from tests.gatekeeper.stage import NAME, TASK, Labels, Stage, gatekeeper, staged
+
+OTHER = f"{TASK}@2"
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -73,6 +76,26 @@ def test_trials_wait_for_an_engine_that_comes_back(tmp_path: Path) -> None:
             with away:
                 stage.settle()
     assert len(stage.deployments.pairs(NAME)) == 5
+
+
+def test_an_engine_that_stalls_holds_up_no_other(tmp_path: Path) -> None:
+    plan = FaultPlan([parse("stall=head;seconds=300")])
+    settings = Settings(models=("*",), dialect=VllmDialect())
+    with (
+        RunningServer(create_app(Labels(), settings=settings)) as quick,
+        RunningServer(create_app(Labels(), plan, settings=settings)) as stalling,
+    ):
+        engines = {
+            "stalling": {"kind": "heads", "base_url": stalling.base_url, "timeouts": {"first_byte": "300s"}},
+            "quick": {"kind": "heads", "base_url": quick.base_url},
+        }
+        with staged(tmp_path, f"sqlite:///{tmp_path}/understudy.db", engines=engines) as stage:
+            stage.deploy(state="shadow", engine="stalling")
+            stage.deploy(OTHER, state="shadow", engine="quick")
+            with gatekeeper(stage):
+                stage.work(60)
+                stage.eventually(lambda: len(stage.deployments.pairs(OTHER)) == 60, "the quick one is tried")
+                assert stage.deployments.waiting() == {NAME: 60}
 
 
 def test_the_budget_of_a_day_is_kept(tmp_path: Path) -> None:
