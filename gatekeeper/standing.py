@@ -67,8 +67,6 @@ class Standing:
     def with_pair(self, pair: PairRow) -> Standing:
         """After one more pair."""
         known = self.known.after_pair(pair.agreed, audit=pair.source == "audit")
-        if pair.source == "shadow":
-            known = known.after_health(self.policy, coverage=pair.agreed is not None)
         return dataclasses.replace(self, known=known, pairs=(*self.pairs, pair))
 
     def move(self) -> Move | None:

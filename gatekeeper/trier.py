@@ -44,7 +44,7 @@ class Told:
     understudy: str
     pair: PairRow
     health: Mapping[str, bool] = field(default_factory=dict)
-    """What was good of `schema`, `errors`, `latency`."""
+    """What was good of `schema`, `errors`, `latency`, `coverage`."""
     repeat: bool | None = None
     """Whether the LLM agreed with itself, where it was asked the same before."""
 
@@ -157,13 +157,12 @@ class Trier:
             return Told(name, pair, {"schema": False, "errors": True})
         said = answer_of(subject.endpoint, reply.body)
         sealed = self.answers.seal(name, subject.call_id, said)
-        good = {"schema": True, "errors": True}
         if _unsure(reply.confidence, standing.row.threshold):
-            return Told(
-                name, self._pair(standing, subject, reply, None, "not sure enough", answer=sealed), good
-            )
+            pair = self._pair(standing, subject, reply, None, "not sure enough", answer=sealed)
+            return Told(name, pair, {"schema": True, "errors": True, "coverage": False})
         score = self._score(standing, subject, llm, said)
-        return Told(name, self._pair(standing, subject, reply, score, score.why, answer=sealed), good)
+        pair = self._pair(standing, subject, reply, score, score.why, answer=sealed)
+        return Told(name, pair, {"schema": True, "errors": True, "coverage": True})
 
     def _audited(self, standing: Standing, subject: Subject, llm: Answer, reply: Reply) -> Told:
         name = standing.row.understudy

@@ -169,6 +169,20 @@ def test_one_that_is_never_sure_is_given_up(stage: Stage) -> None:
     assert "not sure of" in moves[-1].sentence
 
 
+def test_a_broken_answer_is_not_an_unsure_one(stage: Stage) -> None:
+    stage.deploy(state="shadow")
+    schema = {"type": "json_schema", "json_schema": {"name": "ticket", "schema": {"type": "object"}}}
+    messages = [{"role": "user", "content": "a ticket about billing"}]
+    request = orjson.dumps({"model": "gpt-4o", "messages": messages, "response_format": schema})
+    with gatekeeper(stage):
+        stage.work(3, request=request)
+        stage.settle()
+    row = stage.deployments.get(NAME)
+    assert row is not None
+    health = orjson.loads(row.evidence)["health"]
+    assert {kind: known["pairs"] for kind, known in health.items()} == {"schema": 3, "errors": 3}
+
+
 @pytest.mark.parametrize(("threshold", "agreed"), [(0.98, True), (0.995, None)])
 def test_one_on_vllm_is_as_sure_as_its_least_sure_token(
     tmp_path: Path, threshold: float, agreed: bool | None
