@@ -33,6 +33,8 @@ UntilOption = Annotated[datetime.datetime | None, typer.Option(help="Only calls 
 
 _ROOMY: Final = 110
 """Columns of a terminal from which on names are shown too; `calls show` and --json have them always."""
+_ID_WHOLE: Final = 75
+"""Columns of a terminal from which on an id takes one line."""
 
 
 @app.command("list")
@@ -134,15 +136,16 @@ def _said(gone: Forgotten, sets: int) -> str:
 
 
 def _table(calls: Sequence[CallSummary], width: int) -> Table:
-    """One line a call: names give way to a narrow terminal, the id never does."""
+    """A row for each call; ids and names may take several lines, and a narrow terminal shows no names."""
     table = Table(box=None, pad_edge=False)
-    for heading, wide in (("id", 36), ("started UTC", 11), ("", 3), ("route", 8)):
-        table.add_column(heading, no_wrap=True, min_width=wide)
+    table.add_column("id", overflow="fold", no_wrap=width >= _ID_WHOLE)
+    for heading in ("started UTC", "", "route"):
+        table.add_column(heading, no_wrap=True)
     labels = [name for name in ("model", "task", "rule") if _any(calls, name)] if width >= _ROOMY else []
     for heading in labels:
-        table.add_column(heading, no_wrap=True, overflow="ellipsis", ratio=1)
-    for heading, wide in (("ms", 7), ("tokens", 7)) if width >= _ROOMY else (("ms", 7),):
-        table.add_column(heading, no_wrap=True, justify="right", min_width=wide)
+        table.add_column(heading, overflow="fold")
+    for heading in ("ms", "tokens") if width >= _ROOMY else ("ms",):
+        table.add_column(heading, no_wrap=True, justify="right")
     for call in calls:
         table.add_row(
             call.id,

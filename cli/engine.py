@@ -140,7 +140,9 @@ def status(*, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     if as_json:
         print(orjson.dumps(rows).decode())
         return
-    table = Table("engine", "url", "state", "version", "serves", "adapters", "running", "waiting", "cache")
+    table = Table(box=None, pad_edge=False)
+    for heading in ("engine", "url", "state", "version", "serves", "adapters", "running", "waiting", "cache"):
+        table.add_column(heading, overflow="fold", no_wrap=heading not in ("url", "serves"))
     for row in rows:
         load = row["load"] or {}
         cache = f"{load['cache_use']:.0%}" if load else ""
@@ -166,7 +168,9 @@ def adapters(*, config: ConfigOption = None, as_json: JsonOption = False) -> Non
     if as_json:
         print(orjson.dumps(rows).decode())
         return
-    table = Table("engine", "url", "adapter", "folder")
+    table = Table(box=None, pad_edge=False)
+    for heading in ("engine", "url", "adapter", "folder"):
+        table.add_column(heading, overflow="fold")
     for row in rows:
         table.add_row(*row.values())
     Console().print(table)

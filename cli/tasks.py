@@ -25,8 +25,10 @@ app = typer.Typer(help="List the tasks that were found, and show how far their u
 
 WindowOption = Annotated[Window, typer.Option(help="How far back calls are counted.")]
 
-_ROOMY: Final = 110
+_ROOMY: Final = 140
 """Columns of a terminal from which on titles are shown too."""
+_NARROW: Final = 80
+"""Columns of a terminal below which only how far a task has come is shown."""
 
 
 @app.callback(invoke_without_command=True)
@@ -88,29 +90,27 @@ def _print_json(page: Mapping[str, Any]) -> None:
 
 
 def _table(tasks: Sequence[Mapping[str, Any]], width: int) -> Table:
-    """One line a task: the id gives way last, the title first."""
+    """A row for each task; on a narrow terminal ids and titles take several lines, so that an id can be copied whole."""
     roomy = width >= _ROOMY
     table = Table(box=None, pad_edge=False)
-    table.add_column("task", no_wrap=True, overflow="ellipsis", min_width=12)
+    table.add_column("task", overflow="fold")
     if roomy:
-        table.add_column("title", no_wrap=True, overflow="ellipsis", ratio=1)
+        table.add_column("title", overflow="fold")
         table.add_column("answers", no_wrap=True)
-    table.add_column("share", justify="right", min_width=6)
-    table.add_column("state", no_wrap=True, min_width=8)
-    for heading, wide in (("agreement", 14), ("replaced", 8), ("saved", 8), ("would", 8)):
-        table.add_column(heading, justify="right", no_wrap=True, min_width=wide)
+    table.add_column("state", no_wrap=True)
+    figures = ("agreement", "replaced", "share", "saved", "would")[: 2 if width < _NARROW else None]
+    for heading in figures:
+        table.add_column(heading, justify="right", no_wrap=True)
     for task in tasks:
         titled = (Text(task["title"]), _kind(task)) if roomy else ()
-        table.add_row(
-            Text(task["id"]),
-            *titled,
-            _percent(task["share"]),
-            task["state"],
+        told = (
             _agreement(task["agreement"]),
             _percent(task["replacement_rate"]),
+            _percent(task["share"]),
             _dollars(task["cost_avoided"]),
             _dollars(task["would_avoid"]),
         )
+        table.add_row(Text(task["id"]), *titled, task["state"], *told[: len(figures)])
     return table
 
 
@@ -121,9 +121,10 @@ def _shown(task: Mapping[str, Any]) -> Iterator[Any]:
         f"{_kind(task)}; {task['calls']:,} calls in the window ({_percent(task['share'])} of all),"
         f" {_percent(task['replacement_rate'])} replaced"
     )
+    would = task["would_avoid"]
     yield Text(
-        f"cost {_dollars(task['cost'])}, saved {_dollars(task['cost_avoided'])},"
-        f" would have saved {_dollars(task['would_avoid'])} had its understudy answered all of them"
+        f"cost {_dollars(task['cost'])}, saved {_dollars(task['cost_avoided'])}"
+        + ("" if would is None else f", {_dollars(would)} had its understudy answered all of them")
     )
     if not task["deployments"]:
         yield Text("no understudy was trained for it yet")

@@ -37,8 +37,9 @@ def config(tmp_path: Path) -> Path:
     return path
 
 
-def _run(app: typer.Typer, *arguments: str | Path, fails: bool = False) -> str:
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+def _run(app: typer.Typer, *arguments: str | Path, fails: bool = False, width: int = 80) -> str:
+    words = [str(argument) for argument in arguments]
+    result = CliRunner().invoke(app, words, env={"COLUMNS": str(width)})
     assert result.exit_code == (2 if fails else 0), result.output
     return result.output
 
@@ -76,7 +77,11 @@ def test_calls_are_listed_as_a_table_and_as_json(config: Path) -> None:
     assert [call["id"] for call in failed] == [ids[1]]
     since = json.loads(_run(calls.app, "list", "-c", config, "--json", "--since", "2026-09-21T14:15:20"))
     assert len(since) < 4
-    assert ids[0] in _run(calls.app, "list", "-c", config)
+    for width in (50, 80, 120):
+        lines = _run(calls.app, "list", "-c", config, width=width).splitlines()
+        assert max(map(len, lines)) <= width
+        assert ids[0] in "".join(line[: lines[0].index("started")].strip() for line in lines)
+        assert "1,234" in lines[1]
 
 
 def test_a_call_is_shown_with_its_content(config: Path) -> None:

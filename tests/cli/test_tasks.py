@@ -7,11 +7,15 @@ import time
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 from typer.testing import CliRunner
 
 from cli import tasks
 from cli.context import open_store
 from store.database import upgrade
+from store.keyring import Sealer
+from store.schema import deployments
+from store.tasks import TaskRow, Tasks
 from tests.proxy.stored_tasks import LABEL, LIVE, PLAN, fill
 
 
@@ -45,15 +49,29 @@ def test_nothing_was_found_yet(config: Path) -> None:
     assert json.loads(run("list", "-c", config, "--json"))["tasks"] == []
 
 
-@pytest.mark.parametrize("width", [80, 100, 160])
+@pytest.mark.parametrize("width", [60, 80, 100, 160])
 def test_the_list_fits_the_terminal(filled: Path, width: int) -> None:
     lines = run("list", "-c", filled, width=width).splitlines()
     assert len(lines) == 3
     assert max(map(len, lines)) <= width
-    assert ("label of a support ticket" in lines[2]) is (width >= 110)
+    assert ("label of a support ticket" in lines[2]) is (width >= 140)
     line = next(each for each in lines if each.startswith("support/"))
     assert "canary5" in line
     assert "≥95.1% (98.0%)" in line
+    assert ("$" in line) is (width >= 80)
+
+
+def test_a_long_id_is_shown_whole(filled: Path) -> None:
+    long = "classify-support-tickets-of-an-online-shop/label"
+    with open_store(filled) as store:
+        Tasks(store.engine, Sealer(store.ring)).save([TaskRow(long, "which shelf", "label", 9, 0.1)])
+        with store.engine.begin() as connection:
+            connection.execute(update(deployments).values(task=long))
+    lines = run("list", "-c", filled).splitlines()
+    assert max(map(len, lines)) <= 80
+    wide = lines[0].index("state")
+    assert long in "".join(line[:wide].strip() for line in lines)
+    assert lines[0].split()[-2:] == ["saved", "would"]
 
 
 def test_without_a_verb_it_lists(filled: Path) -> None:
