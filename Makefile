@@ -23,8 +23,8 @@ install: $(STAMP) ## make .venv with everything the other targets need
 demo: $(STAMP) ## an agent's calls are learned and replaced, against a simulated LLM (five minutes)
 	$(BIN)/understudy demo
 
-demo-vllm: $(STAMP) $(VLLM)/.installed ## the same with generative understudies on a real vLLM (half an hour, and as long again for the base the first time)
-	$(BIN)/understudy demo --vllm --observed 1500 --patience 900
+demo-vllm: $(STAMP) $(VLLM)/.installed ## the same with generative understudies on a real vLLM (an hour, and half an hour more for the base the first time)
+	$(BIN)/understudy demo --vllm --observed 2500 --patience 900
 
 run: $(STAMP) ## serve the real thing on 127.0.0.1:8400 (OPENAI_API_KEY, understudy.yaml)
 	$(BIN)/understudy serve
