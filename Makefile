@@ -81,7 +81,7 @@ bench-overhead: $(STAMP) ## speed and memory beside nginx, TensorZero, LiteLLM a
 bench-storage: $(STAMP) ## bytes on disk and shipping speed on recorded calls
 	$(BIN)/python -m benchmarks.storage
 
-bench-gate: $(STAMP) ## what the gate's statistics promise, simulated beside simple baselines (two minutes)
+bench-gate: $(STAMP) ## what the gate's statistics promise, simulated beside simple baselines (a minute)
 	$(BIN)/python -m benchmarks.gate
 
 bench-recognition: $(STAMP) ## are recorded calls recognised, are unknown ones left alone, and at what cost (ten minutes)

@@ -1,7 +1,7 @@
 """Does the gate keep its word: `python -m benchmarks.gate [--seed N]`.
 
 Simulates tasks pair by pair, with the gate looked at after every pair, prints how often it is wrong and how soon it is
-right beside simple baselines, and exits with 1 when a figure is missed. It takes about three minutes on one core.
+right beside simple baselines, and exits with 1 when a figure is missed. It takes about a minute on one core.
 """
 
 from __future__ import annotations
