@@ -99,9 +99,9 @@ def _falling(random: np.random.Generator, policy: Policy) -> tuple[str, list[Req
         ),
         "last 200 pairs agree below the target": lambda pairs: _window(pairs, policy.target),
     }
-    rows, false, median = _noticing(
-        detectors, _disagreements(random, GOOD), _disagreements(random, BAD), percents=2
-    )
+    steady = _disagreements(random, GOOD)
+    fallen = _changed(steady, _disagreements(random, BAD))
+    rows, false, median = _noticing(detectors, steady, fallen)
     header = ["demotes", f"falsely at {GOOD}", f"pairs after a fall to {BAD}, median", "90th percentile"]
     return table(header, rows), [
         Requirement(f"pairs to catch a fall from {GOOD} to {BAD}, median", median, 300, "at most"),
@@ -117,9 +117,8 @@ def _covering(random: np.random.Generator, policy: Policy) -> tuple[str, list[Re
         "sure of too few of the last 200 calls": lambda calls: _window(calls, least),
     }
     steady = _disagreements(random, BARELY_SURE)
-    rows, false, median = _noticing(
-        detectors, steady, np.ones_like(steady), before=_disagreements(random, SURE), percents=1
-    )
+    silent = _changed(_disagreements(random, SURE), np.ones_like(steady))
+    rows, false, median = _noticing(detectors, steady, silent)
     header = [
         "demotes",
         f"falsely, sure of {BARELY_SURE:.0%}",
@@ -137,28 +136,24 @@ def _covering(random: np.random.Generator, policy: Policy) -> tuple[str, list[Re
 
 
 def _noticing(
-    detectors: Mapping[str, Callable[[Bools], Ints]],
-    steady: Bools,
-    after: Bools,
-    *,
-    before: Bools | None = None,
-    percents: int,
+    detectors: Mapping[str, Callable[[Bools], Ints]], steady: Bools, changed: Bools
 ) -> tuple[list[list[str]], float, float]:
     """A row for each detector: how often it alarms while nothing changes, and how late when something does; with the
     first detector's share of false alarms and median delay."""
-    fallen = np.concatenate(
-        [(steady if before is None else before)[:, :BEFORE_FALL], after[:, : PAIRS - BEFORE_FALL]], axis=1
-    )
     rows: list[list[str]] = []
     figures: list[tuple[float, float]] = []
     for name, detect in detectors.items():
-        alarms, caught = detect(steady), detect(fallen)
+        alarms, caught = detect(steady), detect(changed)
         false = float(np.mean(alarms < _NEVER))
         delays = caught[caught > BEFORE_FALL] - BEFORE_FALL
         median, late = float(np.median(delays)), float(np.quantile(delays, 0.9))
         figures.append((false, median))
-        rows.append([name, f"{false:.{percents}%}", _shown(median), _shown(late)])
+        rows.append([name, f"{false:.2%}", _shown(median), _shown(late)])
     return rows, *figures[0]
+
+
+def _changed(before: Bools, after: Bools) -> Bools:
+    return np.concatenate([before[:, :BEFORE_FALL], after[:, : PAIRS - BEFORE_FALL]], axis=1)
 
 
 def _disagreements(random: np.random.Generator, agreement: float) -> Bools:

@@ -24,6 +24,7 @@ from backtest.replay import Moved
 from backtest.report import Figures, Group, Report
 from cli.context import ConfigOption, JsonOption, fail, open_store, plain_errors
 from cli.published import published
+from cli.tables import plain_table
 from config.load import load
 from config.units import seconds
 from store.keyring import Sealer
@@ -148,10 +149,8 @@ def _ms(figures: Figures, name: str) -> str:
 
 
 def _groups(heading: str, groups: Sequence[Group]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    table.add_column(heading, overflow="fold")
-    for name in ("calls", "then", "replaced", "then", "agreement", "cost", "then"):
-        table.add_column(name, justify="right", no_wrap=True)
+    figures = ("calls", "then", "replaced", "then", "agreement", "cost", "then")
+    table = plain_table(heading, *figures, folding=(heading,), figures=figures)
     for group in groups[:_ROWS]:
         both = (group.today, group.other)
         agreement = group.other.agreement

@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.context import ConfigOption, JsonOption, Store, fail, open_store, plain_errors
+from cli.tables import plain_table
 from conversion.dataset import KIND as DATASET
 from proxy.control.call_page import call_page, explanation, summary_page
 from store.artifacts import ArtifactStore
@@ -137,15 +138,11 @@ def _said(gone: Forgotten, sets: int) -> str:
 
 def _table(calls: Sequence[CallSummary], width: int) -> Table:
     """A row for each call; ids and names may take several lines, and a narrow terminal shows no names."""
-    table = Table(box=None, pad_edge=False)
-    table.add_column("id", overflow="fold", no_wrap=width >= _ID_WHOLE)
-    for heading in ("started UTC", "", "route"):
-        table.add_column(heading, no_wrap=True)
     labels = [name for name in ("model", "task", "rule") if _any(calls, name)] if width >= _ROOMY else []
-    for heading in labels:
-        table.add_column(heading, overflow="fold")
-    for heading in ("ms", "tokens") if width >= _ROOMY else ("ms",):
-        table.add_column(heading, no_wrap=True, justify="right")
+    figures = ("ms", "tokens") if width >= _ROOMY else ("ms",)
+    folding = labels if width >= _ID_WHOLE else ("id",)
+    headings = ("id", "started UTC", "", "route", *labels, *figures)
+    table = plain_table(*headings, folding=folding, figures=figures)
     for call in calls:
         table.add_row(
             call.id,

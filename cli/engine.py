@@ -16,9 +16,9 @@ from typing import Annotated, Any, Final
 import orjson
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from cli.context import ConfigOption, JsonOption, fail, load_configuration
+from cli.tables import plain_table
 from conversion.selection.catalogue import CatalogueError, catalogue
 from serving.vllm.client import ServedModel, VllmClient
 from serving.vllm.errors import EngineError
@@ -140,9 +140,8 @@ def status(*, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     if as_json:
         print(orjson.dumps(rows).decode())
         return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("engine", "url", "state", "version", "serves", "adapters", "running", "waiting", "cache"):
-        table.add_column(heading, overflow="fold", no_wrap=heading not in ("url", "serves"))
+    headings = ("engine", "url", "state", "version", "serves", "adapters", "running", "waiting", "cache")
+    table = plain_table(*headings, folding=("url", "serves"))
     for row in rows:
         load = row["load"] or {}
         cache = f"{load['cache_use']:.0%}" if load else ""
@@ -168,9 +167,8 @@ def adapters(*, config: ConfigOption = None, as_json: JsonOption = False) -> Non
     if as_json:
         print(orjson.dumps(rows).decode())
         return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("engine", "url", "adapter", "folder"):
-        table.add_column(heading, overflow="fold")
+    headings = ("engine", "url", "adapter", "folder")
+    table = plain_table(*headings, folding=headings)
     for row in rows:
         table.add_row(*row.values())
     Console().print(table)

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.context import ConfigOption, JsonOption, fail, open_store, plain_errors
+from cli.tables import plain_table
 from proxy.control.task_readings import TaskReadings
 from store.calls import Calls
 from store.keyring import DIGEST, Sealer
@@ -92,15 +93,9 @@ def _print_json(page: Mapping[str, Any]) -> None:
 def _table(tasks: Sequence[Mapping[str, Any]], width: int) -> Table:
     """A row for each task; on a narrow terminal ids and titles take several lines, so that an id can be copied whole."""
     roomy = width >= _ROOMY
-    table = Table(box=None, pad_edge=False)
-    table.add_column("task", overflow="fold")
-    if roomy:
-        table.add_column("title", overflow="fold")
-        table.add_column("answers", no_wrap=True)
-    table.add_column("state", no_wrap=True)
     figures = ("agreement", "replaced", "share", "saved", "would")[: 2 if width < _NARROW else None]
-    for heading in figures:
-        table.add_column(heading, justify="right", no_wrap=True)
+    titles = ("title", "answers") if roomy else ()
+    table = plain_table("task", *titles, "state", *figures, folding=("task", "title"), figures=figures)
     for task in tasks:
         titled = (Text(task["title"]), _kind(task)) if roomy else ()
         told = (

@@ -157,12 +157,11 @@ class Trier:
             return Told(name, pair, {"schema": False, "errors": True})
         said = answer_of(subject.endpoint, reply.body)
         sealed = self.answers.seal(name, subject.call_id, said)
-        if _unsure(reply.confidence, standing.row.threshold):
-            pair = self._pair(standing, subject, reply, None, "not sure enough", answer=sealed)
-            return Told(name, pair, {"schema": True, "errors": True, "coverage": False})
-        score = self._score(standing, subject, llm, said)
-        pair = self._pair(standing, subject, reply, score, score.why, answer=sealed)
-        return Told(name, pair, {"schema": True, "errors": True, "coverage": True})
+        unsure = _unsure(reply.confidence, standing.row.threshold)
+        score = None if unsure else self._score(standing, subject, llm, said)
+        why = "not sure enough" if score is None else score.why
+        pair = self._pair(standing, subject, reply, score, why, answer=sealed)
+        return Told(name, pair, {"schema": True, "errors": True, "coverage": not unsure})
 
     def _audited(self, standing: Standing, subject: Subject, llm: Answer, reply: Reply) -> Told:
         name = standing.row.understudy
